@@ -12,7 +12,8 @@ from flowlang.event import Reason, Result, Value
 @dataclass(frozen=True, slots=True)
 class Request:
     """One attempt of one call. `key` is the idempotency key; an undo also names `undoes`, the key of the call that it
-    undoes, and why. `attempt` counts from 1 over the whole step; `timeout` is in milliseconds."""
+    undoes, and why. `attempt` counts from 1 over the whole step; `answered` of the attempts before it have a recorded result
+    (the others died with their process); `timeout` is in milliseconds."""
 
     run: str
     flow: str
@@ -26,6 +27,7 @@ class Request:
     timeout: int
     undoes: str = ""
     reason: Reason | None = None
+    answered: int = 0
 
 
 class Caller(Protocol):
