@@ -8,6 +8,7 @@ Times are whole milliseconds since 1970 UTC, handed in with the input. Values ar
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,13 +20,15 @@ Index = tuple[int, ...]  # the iterations and attempts around a block, from the 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A named failure, as `catch as e` sees it. `data` is absent when `has_data` is false."""
+    """A named failure, as `catch as e` sees it. `data` is absent when `has_data` is false. `service` is whose operation
+    failed ("" for `fail` and for errors of the engine at a block without one)."""
 
     name: str
     message: str
     path: str
     data: Value = None
     has_data: bool = False
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,11 @@ class EffectId:
     path: str
     kind: str
     number: int = 0
+
+
+def path_key(path: str) -> tuple[tuple[str, int], ...]:
+    """The order of paths in every report: by text, iterations and attempts as numbers (`x[2]` before `x[10]`)."""
+    return tuple((text, int(number or 0)) for text, number in re.findall(r"(\D*)(\d*)", path))
 
 
 def key_of(run: str, effect: EffectId) -> str:

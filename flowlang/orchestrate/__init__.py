@@ -1,0 +1,1 @@
+"""One durable centre interprets the kernel."""
