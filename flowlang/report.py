@@ -31,11 +31,11 @@ def report(outcome: Outcome, run: str, flow_name: str, hash: str, mode: str) -> 
         "hash": hash,
         "mode": mode,
         "status": status_of(outcome),
-        "output": outcome.output,
+        "output": _settled(outcome.output),
         "error": None if outcome.error is None else _error(outcome.error),
         "residue": sorted(outcome.residue, key=path_key),
         "events": [
-            {"type": event.type, "path": event.path, "data": event.data}
+            {"type": event.type, "path": event.path, "data": _settled(event.data)}
             for event in sorted(outcome.events, key=lambda event: path_key(event.path))
         ],
         "effects": [_effect(run, called, after[called.id]) for called in calls],
@@ -52,7 +52,7 @@ def status_of(outcome: Outcome) -> str:
 def _error(error: Error) -> dict[str, Value]:
     found: dict[str, Value] = {"name": error.name, "message": error.message, "path": error.path}
     if error.has_data:
-        found["data"] = error.data
+        found["data"] = _settled(error.data)
     return found
 
 
@@ -62,10 +62,21 @@ def _effect(run: str, called: Called, after: Sequence[EffectId]) -> dict[str, Va
         "kind": called.id.kind,
         "operation": f"{called.service}.{called.operation}",
         "key": key_of(run, called.id),
-        "input": called.input,
+        "input": _settled(called.input),
         "result": called.result,
         "after": [_call_name(id) for id in after],
     }
+
+
+def _settled(value: Value) -> Value:
+    """`value` with the members of its records in order: the two modes may have put them together differently."""
+    match value:
+        case dict():
+            return {name: _settled(value[name]) for name in sorted(value)}
+        case list():
+            return [_settled(item) for item in value]
+        case _:
+            return value
 
 
 def _call_name(id: EffectId) -> str:

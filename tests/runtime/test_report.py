@@ -175,3 +175,10 @@ def test_a_chain_of_ten_thousand_calls_does_not_exhaust_the_stack() -> None:
 def test_the_order_of_two_indices_is_the_order_of_their_numbers(numbers: list[int]) -> None:
     first, second = numbers
     assert (path_key(f"f/x[{first}]/a") < path_key(f"f/x[{second}]/a")) == (first < second)
+
+
+def test_the_members_of_a_record_have_one_order() -> None:
+    one = Called(do("f/a"), "s", "o", {"b": 1, "a": {"d": 1, "c": [{"f": 1, "e": 2}]}}, "ok", ())
+    two = Called(do("f/a"), "s", "o", {"a": {"c": [{"e": 2, "f": 1}], "d": 1}, "b": 1}, "ok", ())
+    texts = [json.dumps(report(outcome(call), "r", "f", "h", "orchestrate")) for call in (one, two)]
+    assert texts[0] == texts[1]
