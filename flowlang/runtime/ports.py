@@ -1,5 +1,5 @@
-"""What the driver needs from outside: somebody who calls operations, and a clock. Stand-ins and simulators implement the
-same two words as the real thing."""
+"""What the driver needs from outside: somebody who calls operations, and a clock. Stand-ins and simulators
+implement the same two words as the real thing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from flowlang.event import Reason, Result, Value
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One attempt of one call. `key` is the idempotency key; an undo also names `undoes`, the key of the call that it
-    undoes, and why. `attempt` counts from 1 over the whole step; `answered` of the attempts before it have a recorded result
-    (the others died with their process); `timeout` is in milliseconds."""
+    """One attempt of one call. `key` is the idempotency key; an undo also names `undoes`, the key of the call
+    that it undoes, and why. `attempt` counts from 1 over the whole step; `answered` of the attempts before it
+    have a recorded result (the others died with their process); `timeout` is in milliseconds."""
 
     run: str
     flow: str
@@ -31,8 +31,8 @@ class Request:
 
 
 class Caller(Protocol):
-    """Calls operations. Never raises for what a handler does: a declared error is `Failed`; a time limit, an unreachable
-    service, an undeclared exception or an unusable answer is `Unknown` with the error's name."""
+    """Calls operations. Never raises for what a handler does: a declared error is `Failed`; a time limit, an
+    unreachable service, an undeclared exception or an unusable answer is `Unknown` with the error's name."""
 
     async def call(self, request: Request) -> Result:
         """The result of one attempt, with the output conformed to the operation's schema."""

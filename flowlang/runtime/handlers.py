@@ -1,0 +1,360 @@
+"""`--services DIR`: Python functions as operations. Files are read once; each call is fenced, timed and its
+answer checked.
+
+Nothing that a handler does reaches the engine as an exception: a declared `Failure` is `Failed`, and everything
+else that goes wrong is `Unknown`, because nobody can tell how far the handler came. What takes the whole process
+down (`os._exit`) is recovered like any crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import copy
+import importlib.util
+import inspect
+import sys
+import threading
+import traceback
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowlang.declared import Operation, Schema
+from flowlang.diagnostic import nearest
+from flowlang.event import Error, Result, Unknown, Value
+from flowlang.runtime.answer import Answers
+from flowlang.runtime.operation import Call, Failure, Marked, collecting
+from flowlang.runtime.ports import Caller, Request
+from flowlang.values import BadValue, from_python
+
+THREADS = 64  # handlers without `async` that run at once; more wait for their turn
+GRACE = 1.0  # seconds that a cancelled handler has to clean up before it is left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A mistake in a handler file. `severity` is `error` or `warning`; `details` is the traceback, for `--debug`."""
+
+    file: str
+    line: int
+    message: str
+    severity: str = "error"
+    details: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {self.message}\n   --> {self.file}" + (f":{self.line}" if self.line else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A function and how it is called: which fields it takes by name, and whether it takes all others and the
+    call."""
+
+    function: Callable[..., Any]
+    fields: tuple[str, ...]
+    rest: bool
+    wants_call: bool
+    is_async: bool
+
+
+# ---------------------------------------------------------------- reading the files
+
+
+def load(directory: Path, operations: Iterable[Operation]) -> tuple[dict[str, Handler], list[Problem]]:
+    """The handlers in the `*.py` files of `directory` by operation, for those of `operations` that have one.
+
+    The files are modules of one private package, so `from .bank import client` reads a file beside, and nothing
+    of the user's is looked up in the working directory. A file is read whole before anything is called.
+    """
+    if not directory.is_dir():
+        word = "is a file; --services wants the folder it is in" if directory.exists() else "does not exist"
+        return {}, [Problem(str(directory), 0, f"the folder of handlers {word}")]
+    files = sorted(path for path in directory.glob("*.py") if path.name != "__init__.py")
+    if not files:
+        return {}, [Problem(str(directory), 0, "there is no handler here: no file ends in .py", "warning")]
+    marked: list[Marked] = []
+    problems: list[Problem] = []
+    with _package(directory, problems) as package:
+        for file in [] if problems else files:
+            problems += _read(file, package, marked)
+    handlers, found = _choose(marked, {f"{known.service}.{known.name}": known for known in operations})
+    return handlers, problems + found
+
+
+@contextlib.contextmanager
+def _package(directory: Path, problems: list[Problem]) -> Iterator[str]:
+    """A package of a private name whose modules are the files of `directory`."""
+    name = f"_flowlang_services_{len([known for known in sys.modules if known.startswith('_flowlang_services_')])}"
+    package = types.ModuleType(name)
+    package.__path__ = [str(directory)]
+    sys.modules[name] = package
+    start = directory / "__init__.py"
+    if start.exists():
+        problems += _read(start, name, [], name)
+    yield name
+
+
+def _read(file: Path, package: str, marked: list[Marked], name: str = "") -> list[Problem]:
+    name = name or f"{package}.{file.stem.replace('.', '_')}"
+    if name in sys.modules and name != package:  # a file before it has imported this one
+        return []
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] if name == package else importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    module.__file__ = str(file)
+    token = collecting.set(marked)
+    try:
+        spec.loader.exec_module(module)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # the user's module may do anything, also exit
+        if name != package:
+            del sys.modules[name]
+        return [_import_problem(error, file)]
+    finally:
+        collecting.reset(token)
+    return []
+
+
+def _import_problem(error: BaseException, file: Path) -> Problem:
+    """What went wrong and the innermost line of the user's that it went wrong at."""
+    details = "".join(traceback.format_exception(error))
+    if isinstance(error, SyntaxError):
+        return Problem(
+            error.filename or str(file), error.lineno or 0, f"this is no Python: {error.msg}", details=details
+        )
+    where, line = str(file), 0
+    for frame in traceback.extract_tb(error.__traceback__):
+        if Path(frame.filename).parent == file.parent:
+            where, line = frame.filename, frame.lineno or 0
+    return Problem(where, line, f"this file can't be imported: {_described(error)}", details=details)
+
+
+def _described(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _choose(marked: list[Marked], known: Mapping[str, Operation]) -> tuple[dict[str, Handler], list[Problem]]:
+    handlers: dict[str, Handler] = {}
+    places: dict[str, Marked] = {}
+    problems: list[Problem] = []
+    for mark in marked:
+        first = places.setdefault(mark.operation, mark)
+        if first is not mark:
+            where = f"{Path(first.file).name}:{first.line}"
+            problems.append(
+                Problem(mark.file, mark.line, f"`{mark.operation}` has two handlers, the other one is at {where}")
+            )
+        elif mark.operation not in known:
+            near = nearest(mark.operation, sorted(known))
+            hint = f"; did you mean `{near}`?" if near else ""
+            problems.append(
+                Problem(mark.file, mark.line, f"no step of the flow calls `{mark.operation}`{hint}", "warning")
+            )
+        else:
+            handler = _handler(mark, known[mark.operation])
+            if isinstance(handler, Problem):
+                problems.append(handler)
+            else:
+                handlers[mark.operation] = handler
+    return handlers, problems
+
+
+def _handler(mark: Marked, operation: Operation) -> Handler | Problem:
+    fields: list[str] = []
+    rest = wants_call = False
+    known = _fields(operation.input)
+    for name, parameter in inspect.signature(mark.function).parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            rest = True
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL):
+            message = f"`{mark.operation}` is called with names: its parameter `{name}` must take one"
+            return Problem(mark.file, mark.line, message)
+        elif name == "call":
+            wants_call = True
+        elif known is not None and name not in known and parameter.default is parameter.empty:
+            near = nearest(name, sorted(known))
+            hint = f"did you mean `{near}`?" if near else f"it has {', '.join(sorted(known)) or 'no fields'}"
+            message = f"the input of `{mark.operation}` has no field `{name}`; {hint}"
+            return Problem(mark.file, mark.line, message)
+        else:
+            fields.append(name)
+    is_async = inspect.iscoroutinefunction(inspect.unwrap(mark.function))
+    return Handler(mark.function, tuple(fields), rest, wants_call, is_async)
+
+
+def _fields(schema: Schema) -> set[str] | None:
+    """The fields that the schema of an input names, or None where it does not say."""
+    while isinstance(schema, dict) and isinstance(reference := schema.get("$ref"), str):
+        definitions = schema.get("$defs", {})
+        schema = {**definitions.get(reference.rpartition("/")[2], {}), "$defs": definitions}
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    return set(properties) if isinstance(properties, dict) else None
+
+
+# ---------------------------------------------------------------- calling
+
+
+class Handlers:
+    """Calls the handler of an operation; one without a handler is passed on to `otherwise`."""
+
+    def __init__(self, handlers: Mapping[str, Handler], answers: Answers, otherwise: Caller) -> None:
+        self._handlers = dict(handlers)
+        self._answers = answers
+        self._otherwise = otherwise
+        self._left_behind: set[asyncio.Future[Any]] = set()  # a task that nobody holds may vanish half-way
+        self._threads = asyncio.Semaphore(THREADS)
+
+    async def call(self, request: Request) -> Result:
+        """One attempt. See `Caller`."""
+        handler = self._handlers.get(f"{request.service}.{request.operation}")
+        if handler is None:
+            return await self._otherwise.call(request)
+        arguments = _arguments(handler, request)
+        if isinstance(arguments, str):
+            return _unknown(request, "HandlerError", arguments)
+        if handler.is_async:
+            return await self._limited(asyncio.ensure_future(_fenced(handler, arguments)), handler, request)
+        async with self._threads:
+            return await self._limited(_in_thread(handler, arguments), handler, request)
+
+    async def _limited(self, running: asyncio.Future[Value | _Raised], handler: Handler, request: Request) -> Result:
+        try:
+            done, _ = await asyncio.wait({running}, timeout=request.timeout / 1000)
+            if not done:
+                running.cancel()
+                await asyncio.wait({running}, timeout=GRACE if isinstance(running, asyncio.Task) else 0)
+        finally:
+            if not running.done():  # it ignores the cancel, or we are cancelled ourselves
+                running.cancel()
+                self._left_behind.add(running)
+                running.add_done_callback(self._left_behind.discard)
+        if not done:
+            return _unknown(request, "Timeout", f"the handler took longer than {request.timeout} ms")
+        if running.cancelled():
+            return _unknown(request, "HandlerError", "the handler cancelled itself")
+        match running.result():
+            case _Raised(error):
+                return self._raised(error, handler, request)
+            case value:
+                return self._answers.answer(request, value)
+
+    def _raised(self, error: BaseException, handler: Handler, request: Request) -> Result:
+        match error:
+            case BadValue():
+                return self._answers.invalid(request, str(error))
+            case Failure():
+                return self._answers.failure(request, error.name, error.message, error.data, error.has_data)
+            case TimeoutError():
+                return _unknown(request, "Timeout", str(error) or "the handler gave up waiting")
+            case ConnectionError():
+                return _unknown(request, "Unavailable", _described(error))
+            case _:
+                return _unknown(request, "HandlerError", f"{_described(error)}{_place(error, handler)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: BaseException
+
+
+async def _fenced(handler: Handler, arguments: dict[str, Any]) -> Value | _Raised:
+    """Run an `async` handler; what it raises is a value here, so that `sys.exit()` in it does not end the engine."""
+    try:
+        return from_python(await handler.function(**arguments))
+    except asyncio.CancelledError:
+        raise
+    except BaseException as error:
+        return _raised(error)
+
+
+def _raised(error: BaseException) -> _Raised:
+    """Still inside the fence: also the data of a failure must become a value, and may be anything."""
+    if not isinstance(error, Failure):
+        return _Raised(error)
+    try:
+        error.data = from_python(error.data)
+    except BaseException as other:
+        return _Raised(other)
+    return _Raised(error)
+
+
+def _in_thread(handler: Handler, arguments: dict[str, Any]) -> asyncio.Future[Value | _Raised]:
+    """Run a handler in a thread of its own. Nobody can stop a thread, so it must not keep the process from
+    ending: hence a daemon, which `asyncio.to_thread` has not."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Value | _Raised] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def work() -> None:
+        try:
+            value = from_python(context.run(handler.function, **arguments))
+        except BaseException as error:
+            value = _raised(error)
+        # a closed loop: the engine ended while this handler hung; its attempt has no result and will be made again
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, future, value)
+
+    threading.Thread(target=work, name="handler", daemon=True).start()
+    return future
+
+
+def _settle(future: asyncio.Future[Value | _Raised], value: Value | _Raised) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _arguments(handler: Handler, request: Request) -> dict[str, Any] | str:
+    """The keyword arguments of a call, or what is wrong with them. The input is copied: a handler may change its
+    own."""
+    input = copy.deepcopy(request.input)
+    arguments: dict[str, Any] = {}
+    if handler.fields or handler.rest:
+        if not isinstance(input, dict):
+            return "the input is no record, so it has no fields to hand over; take `call` and read `call.input`"
+        names = input if handler.rest else [name for name in handler.fields if name in input]
+        arguments = {name: input[name] for name in names if name != "call"}
+        missing = [name for name in _required(handler) if name not in arguments]
+        if missing:
+            return f"the handler wants `{missing[0]}`, which this input does not have; give the parameter a default"
+    if handler.wants_call:
+        arguments["call"] = _call(request, copy.deepcopy(input))
+    return arguments
+
+
+def _required(handler: Handler) -> list[str]:
+    parameters = inspect.signature(handler.function).parameters
+    return [name for name in handler.fields if parameters[name].default is inspect.Parameter.empty]
+
+
+def _call(request: Request, input: Value) -> Call:
+    return Call(
+        operation=f"{request.service}.{request.operation}",
+        input=input,
+        key=request.key,
+        kind=request.kind,
+        attempt=request.attempt,
+        timeout=request.timeout,
+        run=request.run,
+        flow=request.flow,
+        path=request.path,
+        undoes=request.undoes,
+        reason=request.reason,
+    )
+
+
+def _place(error: BaseException, handler: Handler) -> str:
+    """The innermost line of the handler's own file: what its author needs first."""
+    file = inspect.unwrap(handler.function).__code__.co_filename
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({Path(file).name}:{lines[-1]})" if lines else ""
+
+
+def _unknown(request: Request, name: str, message: str) -> Unknown:
+    return Unknown(Error(name, message, request.path))
