@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flowlang.event import Value
 from flowlang.expression.tree import Expression
@@ -22,7 +22,7 @@ class Operation:
     errors: tuple[str, ...]
     idempotent: bool
     reads: bool
-    example: tuple[Value, ...] = ()  # the contract's example of an answer: one element, or none
+    example: tuple[Value, ...] = field(default=(), compare=False)  # the contract's example of an answer, if it has one
 
 
 @dataclass(frozen=True, slots=True)

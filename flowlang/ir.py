@@ -10,12 +10,16 @@ Later statements take their place here: `Loop` beside `Switch`; `Catch` gets sib
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, assert_never
 
+from flowlang import shape
 from flowlang.declared import EventType, Operation, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
 from flowlang.source import Span
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -171,6 +175,47 @@ Node = Step | Let | Emit | Fail | Sequence | Fork | Switch | Race | Catch
 """In this order in every `match` of a phase."""
 
 
+def parts_of(node: Node) -> tuple[Node, ...]:
+    """The blocks directly inside `node`, in source order."""
+    match node:
+        case Step() | Let() | Emit() | Fail():
+            return ()
+        case Sequence():
+            return node.items
+        case Fork():
+            return tuple(branch.body for branch in node.branches)
+        case Switch():
+            return tuple(arm.body for arm in node.arms)
+        case Race():
+            return (*(alternative.body for alternative in node.alternatives), node.late)
+        case Catch():
+            return (node.body, *(handler.body for handler in node.handlers))
+        case _:
+            assert_never(node)
+
+
+def defined_by(node: Node) -> Iterator[str]:
+    """The names that `node` itself gives to values."""
+    match node:
+        case Step() | Let():
+            yield node.name
+        case Race():
+            yield from (alternative.bind for alternative in node.alternatives if alternative.bind)
+        case Catch():
+            yield from (handler.bind for handler in node.handlers if handler.bind)
+        case Emit() | Fail() | Sequence() | Fork() | Switch():
+            pass
+        case _:
+            assert_never(node)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """`node` and every block inside it, outer before inner, in source order."""
+    yield node
+    for part in parts_of(node):
+        yield from walk(part)
+
+
 @dataclass(frozen=True, slots=True)
 class Param:
     """A parameter and the schema of its values."""
@@ -202,3 +247,24 @@ class Flow:
     body: Sequence
     version: str = field(default="", compare=False)
     doc: str | None = field(default=None, compare=False)
+
+
+KINDS = (Step, Let, Emit, Fail, Sequence, Fork, Switch, Race, Catch)
+
+
+def to_data(flow: Flow) -> Any:
+    """`flow` as JSON data, valid against `specs/ir.schema.json`."""
+    return {"ir": 1, "hash": hash_of(flow), **shape.to_data(flow, KINDS)}
+
+
+def from_data(data: Any) -> Flow:
+    """The flow that `data` describes. Raises Misshapen."""
+    if not isinstance(data, dict) or data.get("ir") != 1:
+        raise shape.Misshapen("this is no kernel of version 1")
+    flow: Flow = shape.from_data(Flow, {key: value for key, value in data.items() if key not in ("ir", "hash")})
+    return flow
+
+
+def hash_of(flow: Flow) -> str:
+    """The identity of `flow`: it changes with what the flow means, not with its labels, its layout or its comments."""
+    return shape.hash_of(flow, KINDS)

@@ -12,7 +12,9 @@ join waits for). An empty part adds no row: its start counts as its ok, its undo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+from flowlang import shape
 from flowlang.declared import EventType, Operation, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
@@ -203,3 +205,19 @@ class Table:
     closed: str
     rows: tuple[Row, ...]
     version: str = ""
+
+
+KINDS = (StepRow, LetRow, EmitRow, FailRow, JoinRow, SwitchRow, RaceRow, CatchRow, RunRow)
+
+
+def to_data(table: Table) -> Any:
+    """`table` as JSON data, valid against `specs/table.schema.json`."""
+    return {"table": 1, **shape.to_data(table, KINDS)}
+
+
+def from_data(data: Any) -> Table:
+    """The table that `data` describes. Raises Misshapen."""
+    if not isinstance(data, dict) or data.get("table") != 1:
+        raise shape.Misshapen("this is no table of version 1")
+    table: Table = shape.from_data(Table, {key: value for key, value in data.items() if key != "table"})
+    return table

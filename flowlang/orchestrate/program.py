@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import assert_never
 
 from flowlang import ir
 from flowlang.link import Link
@@ -39,8 +37,8 @@ def load(flow: ir.Flow, flow_hash: str = "") -> Program:
     def enter(node: ir.Node, parent: int, position: int) -> int:
         number = len(places)
         places.append(None)
-        parts = tuple(enter(part, number, place) for place, part in enumerate(parts_of(node)))
-        names = set(defines(node))
+        parts = tuple(enter(part, number, place) for place, part in enumerate(ir.parts_of(node)))
+        names = set(ir.defined_by(node))
         for part in parts:
             names |= _known(places[part]).names
         places[number] = Place(node, parent, position, parts, frozenset(names))
@@ -55,35 +53,3 @@ def load(flow: ir.Flow, flow_hash: str = "") -> Program:
 def _known(place: Place | None) -> Place:
     assert place is not None
     return place
-
-
-def parts_of(node: ir.Node) -> tuple[ir.Node, ...]:
-    """The blocks directly inside `node`, in the order of the IR."""
-    match node:
-        case ir.Step() | ir.Let() | ir.Emit() | ir.Fail():
-            return ()
-        case ir.Sequence():
-            return node.items
-        case ir.Fork():
-            return tuple(branch.body for branch in node.branches)
-        case ir.Switch():
-            return tuple(arm.body for arm in node.arms)
-        case ir.Race():
-            return (*(alternative.body for alternative in node.alternatives), node.late)
-        case ir.Catch():
-            return (node.body, *(handler.body for handler in node.handlers))
-        case _:
-            assert_never(node)
-
-
-def defines(node: ir.Node) -> Iterator[str]:
-    """The names that `node` itself gives to values."""
-    match node:
-        case ir.Step() | ir.Let():
-            yield node.name
-        case ir.Race():
-            yield from (alternative.bind for alternative in node.alternatives if alternative.bind)
-        case ir.Catch():
-            yield from (handler.bind for handler in node.handlers if handler.bind)
-        case _:
-            pass
