@@ -18,8 +18,9 @@ import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,26 +68,31 @@ class Handler:
 def load(directory: Path, operations: Iterable[Operation]) -> tuple[dict[str, Handler], list[Problem]]:
     """The handlers in the `*.py` files of `directory` by operation, for those of `operations` that have one.
 
-    The files are modules of one private package, so `from .bank import client` reads a file beside, and nothing
-    of the user's is looked up in the working directory. A file is read whole before anything is called.
+    The files are modules of one private package, so `from .bank import client` reads a file beside, and nothing of the
+    user's is looked up in the working directory. A process reads a folder once, however many runs and services ask.
     """
+    marked, problems = _files(directory.resolve())
+    handlers, found = _choose(marked, {f"{known.service}.{known.name}": known for known in operations})
+    return handlers, [*problems, *found]
+
+
+@cache
+def _files(directory: Path) -> tuple[tuple[Marked, ...], tuple[Problem, ...]]:
     if not directory.is_dir():
         word = "is a file; --services wants the folder it is in" if directory.exists() else "does not exist"
-        return {}, [Problem(str(directory), 0, f"the folder of handlers {word}")]
+        return (), (Problem(str(directory), 0, f"the folder of handlers {word}"),)
     files = sorted(path for path in directory.glob("*.py") if path.name != "__init__.py")
     if not files:
-        return {}, [Problem(str(directory), 0, "there is no handler here: no file ends in .py", "warning")]
+        return (), (Problem(str(directory), 0, "there is no handler here: no file ends in .py", "warning"),)
     marked: list[Marked] = []
     problems: list[Problem] = []
-    with _package(directory, problems) as package:
-        for file in [] if problems else files:
-            problems += _read(file, package, marked)
-    handlers, found = _choose(marked, {f"{known.service}.{known.name}": known for known in operations})
-    return handlers, problems + found
+    package = _package(directory, problems)
+    for file in [] if problems else files:
+        problems += _read(file, package, marked)
+    return tuple(marked), tuple(problems)
 
 
-@contextlib.contextmanager
-def _package(directory: Path, problems: list[Problem]) -> Iterator[str]:
+def _package(directory: Path, problems: list[Problem]) -> str:
     """A package of a private name whose modules are the files of `directory`."""
     name = f"_flowlang_services_{len([known for known in sys.modules if known.startswith('_flowlang_services_')])}"
     package = types.ModuleType(name)
@@ -95,7 +101,7 @@ def _package(directory: Path, problems: list[Problem]) -> Iterator[str]:
     start = directory / "__init__.py"
     if start.exists():
         problems += _read(start, name, [], name)
-    yield name
+    return name
 
 
 def _read(file: Path, package: str, marked: list[Marked], name: str = "") -> list[Problem]:
@@ -140,7 +146,7 @@ def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _choose(marked: list[Marked], known: Mapping[str, Operation]) -> tuple[dict[str, Handler], list[Problem]]:
+def _choose(marked: Iterable[Marked], known: Mapping[str, Operation]) -> tuple[dict[str, Handler], list[Problem]]:
     handlers: dict[str, Handler] = {}
     places: dict[str, Marked] = {}
     problems: list[Problem] = []

@@ -30,6 +30,21 @@ class Request:
     answered: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """How many attempts of one call of a run have a recorded result (`answered`), as one role has recorded it."""
+
+    path: str
+    kind: str  # do | undo
+    service: str
+    operation: str
+    answered: int
+
+
+class ScenarioMistake(RuntimeError):
+    """The scenario does not say what the run needs: no answer of anybody, so nothing is recorded and the run stops."""
+
+
 class Caller(Protocol):
     """Calls operations. Never raises for what a handler does: a declared error is `Failed`; a time limit, an
     unreachable service, an undeclared exception or an unusable answer is `Unknown` with the error's name."""

@@ -9,25 +9,14 @@ number of results recorded before an attempt is its place in the list.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from flowlang.event import Error, Result, Unknown
 from flowlang.runtime.answer import Answers
-from flowlang.runtime.ports import Caller, Clock, Request
+from flowlang.runtime.ports import Caller, Clock, Recorded, Request, ScenarioMistake
 from flowlang.scenario.tree import Answer, Scenario
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How many attempts of one call of a run have a recorded result. `operation` is `service.operation`."""
-
-    path: str
-    kind: str  # do | undo
-    operation: str
-    count: int
-
-
-class ListOver(Exception):
+class ListOver(ScenarioMistake):
     """A list of answers in the scenario is used up, and there is one call more."""
 
     def __init__(self, place: str, size: int, path: str, kind: str) -> None:
@@ -45,7 +34,7 @@ class StandIn:
         scenario: Scenario,
         answers: Answers,
         clock: Clock,
-        recorded: Callable[[str], Iterable[Recorded]],
+        recorded: Callable[[], Iterable[Recorded]],
         otherwise: Caller,
     ) -> None:
         self._scenario = scenario
@@ -80,10 +69,10 @@ class StandIn:
         if not answers.listed:
             return answers.items[0]
         position = request.answered + sum(
-            call.count
-            for call in self._recorded(request.run)
+            call.answered
+            for call in self._recorded()
             if (call.path, call.kind) != (request.path, request.kind)
-            and self._scenario.place_of(call.path, call.kind, call.operation) == place
+            and self._scenario.place_of(call.path, call.kind, f"{call.service}.{call.operation}") == place
         )
         if position >= len(answers.items):
             raise ListOver(place, len(answers.items), request.path, request.kind)

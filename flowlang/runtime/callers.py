@@ -1,0 +1,61 @@
+"""Who answers the calls of a run: a stand-in where its scenario says so, else the user's handlers, else the examples.
+
+Put together from what was stored with the run, so that whoever goes on with it after a crash, in whichever process, asks
+the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flowlang.event import Result
+from flowlang.runtime.answer import Answers, Examples
+from flowlang.runtime.handlers import Handlers, load
+from flowlang.runtime.ports import Caller, Request
+from flowlang.runtime.standin import StandIn
+from flowlang.scenario.tree import from_value
+from flowlang.values import wire_loads
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from flowlang.runtime.engine import Setting
+
+SCENARIO, SERVICES = "scenario", "services"
+"""The options that are stored with a run: the scenario's value as wire JSON, and the folder of handlers."""
+
+
+class HandlersUnusable(Exception):
+    """The files of handlers can't be used. Its text is for the user."""
+
+
+def callers(setting: Setting) -> Caller:
+    """The caller for one run at one role. Raises HandlersUnusable."""
+    answers = Answers(setting.operations.values())
+    caller: Caller = Examples(answers)
+    folder = setting.options.get(SERVICES)
+    if folder:
+        handlers, problems = load(Path(folder), setting.operations.values())
+        errors = [str(problem) for problem in problems if problem.severity == "error"]
+        if errors:
+            raise HandlersUnusable("\n\n".join(errors))
+        caller = _InRealTime(Handlers(handlers, answers, caller), setting.clock.real)
+    stored = setting.options.get(SCENARIO)
+    if stored:
+        caller = StandIn(from_value(wire_loads(stored)), answers, setting.clock, setting.recorded, caller)
+    return caller
+
+
+class _InRealTime:
+    """Keeps a virtual clock from jumping while the user's own code runs."""
+
+    def __init__(self, caller: Caller, real: Callable[[], AbstractContextManager[None]]) -> None:
+        self._caller = caller
+        self._real = real
+
+    async def call(self, request: Request) -> Result:
+        """One attempt. See `Caller`."""
+        with self._real():
+            return await self._caller.call(request)
