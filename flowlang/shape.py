@@ -12,7 +12,7 @@ import re
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from flowlang.expression.json import from_json, to_json
@@ -71,7 +71,7 @@ def kind_of(cls: type) -> str:
     return re.sub(r"Row$", "", cls.__name__).lower()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _hints(cls: type) -> Mapping[str, Any]:
     return get_type_hints(cls)
 

@@ -492,12 +492,15 @@ class _Turn:
 
     def arrived(self, row: RaceRow, input: event.Arrived) -> None:
         cell = self.state.cells.get(row.path)
-        way = self.fits(row, cell, input.event) if isinstance(cell, WaitCell) and cell.state == "armed" else None
+        way = None
+        if isinstance(cell, WaitCell) and cell.state == "armed" and input.event.id not in self.state.taken:
+            way = self.fits(row, cell, input.event)
         if way is None or not isinstance(cell, WaitCell):
             self.effects.append(event.Declined(row.path, input.event.id))
             return
         hearing = row.hearings[way]
         cell.state, cell.way, cell.event = "event", way, input.event
+        self.state.taken.add(input.event.id)
         self.effects.append(event.Took(row.path, input.event.id))
         self.disarm(row)
         data = {**cell.data, hearing.bind: input.event.data} if hearing.bind else cell.data

@@ -416,11 +416,14 @@ class _Walk:
     def arrived(self, number: int, input: event.Arrived) -> None:
         node, cell = self.program.places[number].node, self.state.cells.get(number)
         assert isinstance(node, ir.Race)
-        taken = self.fits(node, input.event) if isinstance(cell, RaceCell) and cell.state == "armed" else None
+        taken = None
+        if isinstance(cell, RaceCell) and cell.state == "armed" and input.event.id not in self.state.taken:
+            taken = self.fits(node, input.event)
         if taken is None or not isinstance(cell, RaceCell):
             self.effects.append(event.Declined(input.path, input.event.id))
             return
         cell.state, cell.event = "event", input.event
+        self.state.taken.add(input.event.id)
         self.effects.append(event.Took(input.path, input.event.id))
         bind = node.alternatives[taken].bind
         if bind:

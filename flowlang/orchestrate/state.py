@@ -55,12 +55,14 @@ Cell = StepCell | ForkCell | SwitchCell | RaceCell | CatchCell | EmitCell
 
 @dataclass(slots=True)
 class State:
-    """All that is known of one run. `verdict` is latched once: `cancelled` or `closed`."""
+    """All that is known of one run. `verdict` is latched once: `cancelled` or `closed`. `taken` are the external events
+    that a wait of this run has consumed: an event satisfies one wait of a run."""
 
     run: str
     started: int
     env: dict[str, Value] = field(default_factory=dict)
     cells: dict[int, Cell] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
     verdict: str = ""
     status: str = "open"  # then completed | failed | cancelled
     output: Value = None

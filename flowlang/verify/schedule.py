@@ -1,0 +1,320 @@
+"""One run under a random schedule: results, events, timers, cancellation and operators in any order, with duplicates.
+
+The machines are pure, so a schedule is a plain loop: pick one of the things that could happen next, feed it in, collect
+what follows. A delivery that is repeated must change nothing. At the end the run's outcome must be the one that `denote`
+gives for the oracle in its cells.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flowlang import event, ir
+from flowlang.choreograph import machine as service_machine
+from flowlang.choreograph.outcome import oracle as service_oracle
+from flowlang.choreograph.outcome import outcome as service_outcome
+from flowlang.choreograph.program import load as load_table
+from flowlang.choreograph.projection import project
+from flowlang.denote import denote
+from flowlang.event import Called, EffectId, Outcome, Value
+from flowlang.oracle import Oracle
+from flowlang.orchestrate import machine as central_machine
+from flowlang.orchestrate.outcome import oracle as central_oracle
+from flowlang.orchestrate.outcome import outcome as central_outcome
+from flowlang.orchestrate.program import load as load_flow
+
+START = 1_000_000
+ENGINE = "engine"
+
+
+class Disagreement(AssertionError):
+    """A run came to something else than its flow means."""
+
+
+class Mode(Protocol):
+    """One way of running a flow: where inputs go, and what came of them."""
+
+    owner: str
+
+    def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
+    def snapshot(self) -> object: ...
+    def outcome(self) -> Outcome: ...
+    def oracle(self) -> Oracle: ...
+
+
+class Orchestrated:
+    """The central machine: one role."""
+
+    def __init__(self, flow: ir.Flow) -> None:
+        self.owner = ENGINE
+        self.program = load_flow(flow)
+        self.state = central_machine.initial(self.program, "run", START)
+
+    def advance(self, role: str, input: event.Input) -> list[event.Effect]:
+        return central_machine.advance(self.program, self.state, input)
+
+    def snapshot(self) -> object:
+        return copy.deepcopy(self.state)
+
+    def outcome(self) -> Outcome:
+        return central_outcome(self.program, self.state)
+
+    def oracle(self) -> Oracle:
+        return central_oracle(self.program, self.state)
+
+
+class Choreographed:
+    """A machine for each service, each with its own table."""
+
+    def __init__(self, flow: ir.Flow) -> None:
+        self.owner = flow.owner
+        self.programs = {service: load_table(table) for service, table in project(flow, ir.hash_of(flow)).items()}
+        self.states = {
+            service: service_machine.initial(program, "run", START) for service, program in self.programs.items()
+        }
+
+    def advance(self, role: str, input: event.Input) -> list[event.Effect]:
+        return service_machine.advance(self.programs[role], self.states[role], input)
+
+    def snapshot(self) -> object:
+        return copy.deepcopy(self.states)
+
+    def outcome(self) -> Outcome:
+        return service_outcome(self.programs, self.states)
+
+    def oracle(self) -> Oracle:
+        return service_oracle(self.states)
+
+
+@dataclass(frozen=True, slots=True)
+class Odds:
+    """How often things go wrong, in percent."""
+
+    failed: int = 12
+    unknown: int = 8
+    stuck: int = 3
+    duplicate: int = 15
+    cancel: int = 25
+
+
+@dataclass(slots=True)
+class Schedule:
+    """A random schedule of one run in one mode."""
+
+    flow: ir.Flow
+    mode: Mode
+    rng: random.Random
+    input: dict[str, Value]
+    events: list[event.External]
+    odds: Odds = Odds()
+    at: int = START
+    ready: list[tuple[str, event.Input]] = field(default_factory=list)  # may be fed in any order
+    calls: dict[tuple[str, str, str], event.Invoke] = field(default_factory=dict)
+    timers: dict[tuple[str, str], int] = field(default_factory=dict)
+    waits: dict[tuple[str, str], list[event.Arm]] = field(default_factory=dict)
+    kept: list[event.External] = field(default_factory=list)
+    stuck: list[tuple[str, str, str]] = field(default_factory=list)
+    fed: list[tuple[str, event.Input]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    finished: int = 0
+    may_cancel: bool = False
+
+    def run(self) -> Outcome:
+        """Run to the end, or to where it only waits. Raises Disagreement."""
+        self.may_cancel = self.percent(self.odds.cancel)
+        self.feed(self.mode.owner, event.Start(self.at, tuple(self.input.items())))
+        while self.step():
+            pass
+        return self.check()
+
+    def percent(self, chance: int) -> bool:
+        return self.rng.randrange(100) < chance
+
+    def step(self) -> bool:
+        """Let one thing happen; False when nothing can."""
+        doable: list[Callable[[], None]] = []
+        doable += [self.deliver] * min(len(self.ready), 4)
+        doable += [self.settle] * min(len(self.calls), 4)
+        doable += [self.external] if self.events else []
+        if self.stuck and self.percent(50):
+            doable.append(self.resolve)
+        if self.may_cancel and self.percent(10):
+            doable.append(self.cancel)
+        if self.timers and (not doable or self.percent(10)):
+            doable.append(self.fire)
+        if not doable:
+            return False
+        self.rng.choice(doable)()
+        if self.percent(self.odds.duplicate):
+            self.repeat()
+        return True
+
+    # ------------------------------------------------------------ what can happen
+
+    def deliver(self) -> None:
+        role, input = self.ready.pop(self.rng.randrange(len(self.ready)))
+        self.feed(role, input)
+
+    def settle(self) -> None:
+        key = self.rng.choice(sorted(self.calls))
+        role, path, kind = key
+        del self.calls[key]
+        if self.percent(self.odds.stuck):
+            error = event.Error("HandlerError", "a bug", path)
+            self.feed(role, event.Stuck(self.at, path, kind, 3, error, (event.Unknown(error),)))
+            self.stuck.append(key)
+        elif kind == "undo":
+            self.feed(role, event.Settled(self.at, path, kind, (event.Ok({}),)))
+        else:
+            self.feed(role, event.Settled(self.at, path, kind, self.results(path)))
+
+    def results(self, path: str) -> tuple[event.Result, ...]:
+        """What a call comes to: sometimes after declared errors that were retried under the next key."""
+        found: list[event.Result] = []
+        while len(found) < 2 and self.percent(8):
+            found.append(event.Failed(event.Error("E1", "again", path)))
+        drawn = self.rng.randrange(100)
+        if drawn < self.odds.failed:
+            name, data = self.rng.choice((("E0", None), ("E1", {"why": 1})))
+            return (*found, event.Failed(event.Error(name, "no", path, data, data is not None)))
+        if drawn < self.odds.failed + self.odds.unknown:
+            return (*found, event.Unknown(event.Error("Timeout", "no answer", path)))
+        value = {"v": self.rng.randrange(4)} | ({"w": self.rng.randrange(4)} if self.percent(50) else {})
+        return (*found, event.Ok(value))
+
+    def external(self) -> None:
+        self.kept.append(self.events.pop(self.rng.randrange(len(self.events))))
+        for role, path in sorted(self.waits):
+            self.offer(role, path)
+
+    def offer(self, role: str, path: str) -> None:
+        """Offer the kept events that fit an armed wait, in order of arrival, until it takes one."""
+        for kept in list(self.kept):
+            if kept not in self.kept:
+                continue  # another wait took it meanwhile
+            for arm in self.waits.get((role, path), []):
+                if arm.type == kept.type and kept.data.get(arm.field) == arm.value:
+                    effects = self.feed(role, event.Arrived(self.at, path, kept))
+                    if any(isinstance(effect, event.Took) for effect in effects):
+                        return
+
+    def fire(self) -> None:
+        role, path = self.rng.choice(sorted(self.timers))
+        self.at = max(self.at, self.timers.pop((role, path)))
+        self.feed(role, event.Fired(self.at, path))
+
+    def cancel(self) -> None:
+        self.may_cancel = False
+        self.feed(self.mode.owner, event.Cancel(self.at))
+
+    def resolve(self) -> None:
+        """An operator decides; a compensation that could not be called can only be skipped or be done by hand."""
+        role, path, kind = self.stuck.pop(self.rng.randrange(len(self.stuck)))
+        decision = self.rng.choice(("skip", "done", "retry") if kind == "undo" else ("done", "fail", "retry"))
+        if decision == "retry":
+            invoke = event.Invoke(path, kind, "", "", None, event.Policy())
+            self.calls[role, path, kind] = invoke
+        value = {"v": self.rng.randrange(4)} if kind == "do" else None
+        self.feed(role, event.Resolved(self.at, path, kind, decision, value))
+
+    def repeat(self) -> None:
+        """Feed something again that was fed before: nothing may change."""
+        role, input = self.rng.choice(self.fed)
+        if isinstance(input, event.Start | event.Resolved):
+            return
+        if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in self.calls:
+            return  # it was asked for again by an operator: then it is no duplicate
+        before = self.mode.snapshot()
+        effects = self.mode.advance(role, input)
+        if [e for e in effects if not isinstance(e, event.Declined)] or self.mode.snapshot() != before:
+            raise Disagreement(f"a repeated {input} changed something: {effects}")
+
+    # ------------------------------------------------------------ feeding
+
+    def feed(self, role: str, input: event.Input) -> list[event.Effect]:
+        self.at += 1
+        self.log.append(f"{role}: {input}")
+        effects = self.mode.advance(role, input)
+        self.fed.append((role, input))
+        for effect in effects:
+            self.take(role, effect)
+        return effects
+
+    def take(self, role: str, effect: event.Effect) -> None:
+        match effect:
+            case event.Invoke():
+                self.calls[role, effect.path, effect.kind] = effect
+            case event.Halt():
+                self.halt(role, effect.path)
+            case event.SetTimer():
+                self.timers[role, effect.path] = effect.due
+            case event.StopTimer():
+                self.timers.pop((role, effect.path), None)
+            case event.Arm():
+                self.waits.setdefault((role, effect.path), []).append(effect)
+                self.offer(role, effect.path)
+            case event.Disarm():
+                self.waits.pop((role, effect.path), None)
+            case event.Took():
+                self.kept = [kept for kept in self.kept if kept.id != effect.event]
+            case event.Send():
+                self.ready.append((effect.to, event.Heard(self.at, effect.message)))
+            case event.Finish():
+                self.finished += 1
+            case _:
+                pass
+
+    def halt(self, role: str, path: str) -> None:
+        """A call that only waits is settled at once: by its last result, or as never attempted."""
+        if (role, path, "do") in self.calls and self.percent(60):
+            del self.calls[role, path, "do"]
+            last = self.rng.choice(
+                (
+                    event.Failed(event.Error("", "", path)),
+                    event.Unknown(event.Error("Unavailable", "down", path)),
+                    event.Failed(event.Error("E1", "busy", path)),
+                )
+            )
+            self.ready.append((role, event.Settled(self.at, path, "do", (last,))))
+
+    # ------------------------------------------------------------ the verdict
+
+    def check(self) -> Outcome:
+        """Compare what the run came to with what its flow means under its oracle."""
+        got, oracle = self.mode.outcome(), self.mode.oracle()
+        if self.finished != (got.status in ("completed", "failed", "cancelled")):
+            raise Disagreement(f"{got.status}, and finished {self.finished} times")
+        meant = denote(self.flow, self.input, oracle)
+        if comparable(got) != comparable(meant):
+            raise Disagreement(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
+        used = [taken.id for taken in oracle.races.values() if isinstance(taken, event.External)]
+        if len(used) != len(set(used)):
+            raise Disagreement(f"one event satisfied two waits: {used}")
+        return got
+
+
+def comparable(outcome: Outcome) -> object:
+    """An outcome with causality as the set of all earlier calls, which does not depend on how it was collected."""
+    earlier = closure(outcome.calls)
+    calls = [(c.id, c.service, c.operation, c.input, c.result, c.reason, earlier[c.id]) for c in outcome.calls]
+    return outcome.status, outcome.output, outcome.error, outcome.residue, calls, outcome.events
+
+
+def closure(calls: tuple[Called, ...]) -> dict[EffectId, frozenset[EffectId]]:
+    """For each call all calls that it follows."""
+    after = {call.id: call.after for call in calls}
+    found: dict[EffectId, frozenset[EffectId]] = {}
+
+    def earlier(id: EffectId) -> frozenset[EffectId]:
+        if id not in found:
+            direct = after.get(id, ())
+            found[id] = frozenset(direct).union(*(earlier(cause) for cause in direct))
+        return found[id]
+
+    for call in calls:
+        earlier(call.id)
+    return found
