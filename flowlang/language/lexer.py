@@ -1,0 +1,161 @@
+"""From text to tokens: three parallel lists, and beside them the `##` and `#` lines, which the grammar never sees.
+
+The lexer never stops: what is no token gets its diagnostic here and is left out, or stands for the token that was meant.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from flowlang.diagnostic import Diagnostic
+from flowlang.language import words
+from flowlang.language.automaton import automaton
+from flowlang.source import Source, Span
+
+
+@dataclass(slots=True)
+class Tokens:
+    """Kinds (numbers of terminals), starts and ends of the tokens, closed by the end of the input (kind 0)."""
+
+    source: Source
+    kinds: list[int] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    docs: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # token they stand before -> stretches of text
+    comments: list[tuple[int, int, int]] = field(default_factory=list)  # token they stand before, start, end
+    findings: list[Diagnostic] = field(default_factory=list)
+
+    def span(self, first: int, last: int) -> Span:
+        """From the token `first` to the token `last`."""
+        return Span(self.source, self.starts[first], self.ends[last])
+
+    def text(self, index: int) -> str:
+        """The token as it was written; empty for the end of the input."""
+        return self.source.text[self.starts[index] : self.ends[index]]
+
+    def first_on_line(self, index: int) -> bool:
+        """Whether only blanks stand before the token on its line."""
+        text, place = self.source.text, self.starts[index] - 1
+        while place >= 0 and text[place] in " \t\f\ufeff":
+            place -= 1
+        return place < 0 or text[place] in "\r\n"
+
+
+# Characters that a reader can't see or that turn the direction of the text round: a flow must be what it looks like.
+HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
+    """The tokens of `source` from `start` to `end`."""
+    tables = automaton()
+    words_of, signs = tables.words, tables.signs
+    name, string, integer = tables.number["NAME"], tables.number["STRING"], tables.number["INT"]
+    fixed = {group: tables.number.get(group) for group in tables.groups}
+    groups = tables.groups
+    stop = len(source.text) if end is None else end
+    found = Tokens(source)
+    kinds, starts, ends = found.kinds, found.starts, found.ends
+    text = _without_hidden(found, start, stop)
+    if start == 0 and text.startswith("\ufeff"):
+        start = 1
+    for match in tables.lexer.finditer(text, start, stop):
+        index = match.lastindex or 0
+        group = groups[index]
+        first, last = match.span(index)
+        if group == "NAME":
+            kinds.append(words_of.get(match[index], name))
+        elif group == "SIGN":
+            kinds.append(signs[match[index]])
+        elif group == "COMMENT":
+            found.comments.append((len(kinds), first, last))
+            continue
+        elif group == "DOC":
+            found.docs.setdefault(len(kinds), []).append((first, last))
+            continue
+        elif group == "END":
+            break
+        elif group == "UNCLOSED":
+            found.findings.append(words.UnclosedString(span=Span(source, first, last)))
+            kinds.append(string)
+        elif group == "ODD_NUMBER":
+            found.findings.append(_odd_number(Span(source, first, last)))
+            kinds.append(integer)
+        elif group == "ODD":
+            glued = bool(ends) and ends[-1] == first and kinds[-1] == name and match[index].isalnum()
+            begin = starts[-1] if glued else first
+            found.findings.append(_odd_character(Span(source, begin, last)))
+            if glued:
+                ends[-1] = last
+                continue
+            if not match[index].isalnum():
+                continue
+            kinds.append(name)
+        else:
+            kinds.append(fixed[group] or 0)
+        starts.append(first)
+        ends.append(last)
+    kinds.append(0)
+    starts.append(stop)
+    ends.append(stop)
+    return found
+
+
+def _without_hidden(found: Tokens, start: int, stop: int) -> str:
+    """The text with a blank for each character that may not be in a flow, after reporting it."""
+    text = found.source.text
+    if not HIDDEN.search(text, start, stop):
+        return text
+    for match in HIDDEN.finditer(text, start, stop):
+        span = Span(found.source, match.start(), match.end())
+        found.findings.append(words.HiddenCharacter(span=span, code_point=f"U+{ord(match[0]):04X}"))
+    return HIDDEN.sub(" ", text)
+
+
+UNITS = {"sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "m", "mins": "m", "minute": "m", "minutes": "m"}
+UNITS |= {"hour": "h", "hours": "h", "hr": "h", "hrs": "h", "day": "d", "days": "d", "week": "w", "weeks": "w"}
+UNITS |= {
+    "millis": "ms",
+    "msec": "ms",
+    "milliseconds": "ms",
+    "S": "s",
+    "M": "m",
+    "H": "h",
+    "D": "d",
+    "W": "w",
+    "MS": "ms",
+}
+
+
+def _odd_number(span: Span) -> Diagnostic:
+    digits = re.match(r"[0-9.]*", span.text)
+    unit = span.text[digits.end() :] if digits else ""
+    if unit in UNITS:
+        number = span.text[: -len(unit)]
+        hint = f"write `{number}{UNITS[unit]}`" if number.isdigit() else ""
+        return words.UnknownUnit(span=span, unit=unit, hint=hint)
+    if unit in UNITS.values():
+        return words.UnknownUnit(span=span, unit=unit, hint="a duration is a whole number of one unit")
+    return words.OddNumber(span=span, text=span.text[:40])
+
+
+def _odd_character(span: Span) -> Diagnostic:
+    text = span.text
+    if len(text) > 1 or text.isalnum():
+        return words.OddName(span=span, name=text[:40])
+    meant = {
+        "&": "write `&&`",
+        "|": "write `||`",
+        ";": "nothing separates statements",
+        "“": 'write `"`',
+        "”": 'write `"`',
+    }
+    meant |= {
+        "‘": "write `'`",
+        "’": "write `'`",
+        "–": "write `-`",
+        "−": "write `-`",
+        "→": "write `->`",
+        "×": "write `*`",
+    }
+    return words.OddCharacter(span=span, character=text, hint=meant.get(text, ""))

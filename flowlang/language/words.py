@@ -1,0 +1,626 @@
+"""What the parser says about the form of a flow: FL01xx, and FL09xx where it is only a matter of style.
+
+In the order of reading: the file, characters and literals, words and signs, blocks and clauses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowlang.diagnostic import Diagnostic
+
+
+def _flow(*lines: str) -> str:
+    """A flow whose body has these lines."""
+    return "flow example(order: Order) {\n" + "".join(f"  {line}\n" for line in lines) + "}\n"
+
+
+# ---------------------------------------------------------------- the file
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotText(Diagnostic):
+    """Bytes that are not UTF-8."""
+
+    code = "FL0101"
+    message = "the file is not UTF-8 text: byte {byte} at offset {offset}"
+    help = "save it as UTF-8"
+    explanation = (
+        "Flows are read as UTF-8 on every machine. This file holds a byte that can't occur there; usually it was saved in "
+        "an older encoding, or it is no text at all."
+    )
+
+    byte: str
+    offset: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BigFile(Diagnostic):
+    """More text than a flow can have."""
+
+    code = "FL0102"
+    message = "the file has {size} bytes; a flow has at most {limit}"
+    explanation = (
+        "The limit keeps a wrong file, or a hostile one, from using up memory and time. A flow of that size is generated; "
+        "call its parts as operations of services instead."
+    )
+
+    size: int
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyFile(Diagnostic):
+    """Nothing but blanks and comments."""
+
+    code = "FL0103"
+    message = "there is no flow in this file"
+    label = "expected `flow name(...) {{ ... }}`"
+    explanation = "A file holds exactly one flow. This one holds none: it is empty, or all of it is a comment."
+    bad = "# order fulfilment\n"
+    good = 'use contracts "contracts/*.yaml"\n\nflow example(order: Order) {\n  step place = orders.place(order)\n}\n'
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFlow(Diagnostic):
+    """Something after the end of the flow."""
+
+    code = "FL0104"
+    message = "a second flow in one file"
+    label = "the first flow ended before this"
+    help = "move it to a file of its own"
+    explanation = (
+        "One file holds one flow, so that a flow can be found by its file and changed without touching another."
+    )
+    bad = "flow one() {\n}\n\nflow two() {\n}\n"
+    good = "flow one() {\n}\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooManyErrors(Diagnostic):
+    """The limit of errors of one run."""
+
+    code = "FL0105"
+    message = "{limit} syntax errors; the rest of the file was not read"
+    explanation = "After so many syntax errors the next ones say little. Repair the first ones and check again."
+
+    limit: int
+
+
+# ---------------------------------------------------------------- characters and literals
+
+
+@dataclass(frozen=True, kw_only=True)
+class HiddenCharacter(Diagnostic):
+    """A control character, or one that turns the direction of the text."""
+
+    code = "FL0106"
+    message = "the character {code_point} can't stand in a flow"
+    help = "delete it; in a string write it as an escape, `\\u{{...}}`"
+    explanation = (
+        "Control characters, and those that turn the direction of writing, can't be seen. A flow that holds one may not be "
+        "what it looks like, so none may stand in it, not even in a comment."
+    )
+    bad = _flow('let name = "a\x07b"')
+    good = _flow('let name = "a\\u0007b"')
+
+    code_point: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddCharacter(Diagnostic):
+    """A character that begins nothing."""
+
+    code = "FL0107"
+    message = "`{character}` means nothing here"
+    explanation = (
+        "Outside of strings and comments a flow has names, numbers and the signs of the language. This character is none of "
+        "them. Text processors are fond of replacing quotes and dashes by similar ones."
+    )
+    bad = _flow("step place = orders.place(order);")
+    good = _flow("step place = orders.place(order)")
+
+    character: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddName(Diagnostic):
+    """A name with letters outside of ASCII."""
+
+    code = "FL0108"
+    message = "`{name}` is not a name"
+    label = "names have the letters A to Z and a to z, digits and `_`, and don't begin with a digit"
+    explanation = (
+        "Names become parts of paths, event types and columns in other people's systems, so they keep to the characters "
+        "that all of these can bear. Strings and comments may hold any script."
+    )
+    bad = _flow("let größe = 1")
+    good = _flow("let groesse = 1")
+
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnclosedString(Diagnostic):
+    """A string that does not end on its line."""
+
+    code = "FL0109"
+    message = "this string never ends"
+    label = "no closing quote on this line"
+    help = "close it with the quote that it begins with; a line break inside is written `\\n`"
+    explanation = (
+        "A string ends on the line on which it begins, with the quote with which it begins, so that a forgotten quote "
+        "spoils one line and not the rest of the file."
+    )
+    bad = _flow('let greeting = "hello')
+    good = _flow('let greeting = "hello"')
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownEscape(Diagnostic):
+    """A backslash before a character that it does not go with."""
+
+    code = "FL0110"
+    message = "`{escape}` is not an escape"
+    label = "known: \\\" \\' \\\\ \\n \\t \\r \\uXXXX \\u{{X...}}"
+    help = "for a backslash itself write `\\\\`"
+    explanation = "In a string a backslash begins an escape. This one is none of those that the language has."
+    bad = _flow('let path = "C:\\place"')
+    good = _flow('let path = "C:\\\\place"')
+
+    escape: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoCharacter(Diagnostic):
+    """An escape for a code point that is no character."""
+
+    code = "FL0111"
+    message = "{code_point} is no character"
+    note = "U+D800 to U+DFFF are halves of pairs, and nothing is above U+10FFFF"
+    explanation = (
+        "Half of a surrogate pair can't be written as UTF-8, so it can't be stored or sent. Write the whole character: "
+        "itself, or with its own code point in `\\u{{...}}`."
+    )
+    bad = _flow('let smile = "\\ud83d\\ude00"')
+    good = _flow('let smile = "\\u{1F600}"')
+
+    code_point: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OddNumber(Diagnostic):
+    """Digits with something that no number has."""
+
+    code = "FL0112"
+    message = "`{text}` is not a number"
+    label = "numbers are written `12`, `1.5` or `1e6`"
+    explanation = "A number has digits before its point and behind it, and a name does not begin with a digit."
+    bad = _flow("let rate = 1.")
+    good = _flow("let rate = 1.0")
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownUnit(Diagnostic):
+    """A duration with a unit that does not exist."""
+
+    code = "FL0113"
+    message = "`{unit}` is not a unit of time here"
+    label = "durations are whole numbers of `ms s m h d w`"
+    explanation = (
+        "A duration is a whole number with one unit directly behind it: ms, s (seconds), m (minutes), h, d (days of 24 "
+        "hours) or w. For half an hour write `30m`."
+    )
+    bad = _flow("step place = orders.place(order) { timeout 10sec }")
+    good = _flow("step place = orders.place(order) { timeout 10s }")
+
+    unit: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoUnit(Diagnostic):
+    """A number where a duration is needed."""
+
+    code = "FL0114"
+    message = "`{number}` has no unit"
+    label = "a duration is written `{number}s`, with one of `ms s m h d w`"
+    explanation = (
+        "A bare number says nothing about seconds or days, and a wrong guess is expensive. Every duration has a unit."
+    )
+    bad = _flow("step place = orders.place(order) { timeout 10 }")
+    good = _flow("step place = orders.place(order) { timeout 10s }")
+
+    number: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class BigNumber(Diagnostic):
+    """A whole number of more than 64 bits."""
+
+    code = "FL0115"
+    message = "this number is too large"
+    label = "whole numbers go up to 9223372036854775807"
+    help = "write it as a decimal (`.0` behind it), or as a string if it is an identifier"
+    explanation = (
+        "Whole numbers have 64 bits, as in the systems that flows connect. A larger one would not arrive there as it was "
+        "written."
+    )
+    bad = _flow("let count = 9223372036854775808")
+    good = _flow("let count = 9223372036854775807")
+
+    digits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongDecimal(Diagnostic):
+    """A decimal of more than 34 digits."""
+
+    code = "FL0116"
+    message = "this decimal has {digits} digits; 34 can be kept"
+    explanation = (
+        "Decimals are exact to 34 digits. A longer one would have to be rounded where it is written, so that the flow would "
+        "not say what it means."
+    )
+    bad = _flow("let pi = 3.14159265358979323846264338327950288")
+    good = _flow("let pi = 3.141592653589793238462643383279503")
+
+    digits: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecimalRange(Diagnostic):
+    """A decimal beyond the range of JSON numbers."""
+
+    code = "FL0117"
+    message = "this decimal is out of range"
+    label = "decimals lie between 1e-324 and 1e309"
+    explanation = (
+        "Other systems read numbers as binary floating point. A decimal outside of its range would arrive there as infinity "
+        "or as zero."
+    )
+    bad = _flow("let huge = 1e999")
+    good = _flow("let huge = 1e99")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LongDuration(Diagnostic):
+    """A duration of more than ten thousand years."""
+
+    code = "FL0118"
+    message = "this duration is longer than ten thousand years"
+    explanation = "No wait takes that long, and the point in time at which it would end can't be written."
+    bad = _flow('wait for event "order.paid" within 999999w else fail Late')
+    good = _flow('wait for event "order.paid" within 52w else fail Late')
+
+
+# ---------------------------------------------------------------- words and signs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unexpected(Diagnostic):
+    """Something that can't stand where it stands: the general case."""
+
+    code = "FL0121"
+    message = "expected {expected}, found {found}"
+    explanation = (
+        "Reading from the left, the parser knows what can follow at each place. What it found at this one is nothing of "
+        "that. Reading goes on at the next statement keyword that is first on its line."
+    )
+    bad = _flow("let total = order.total +")
+    good = _flow("let total = order.total + 1")
+
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Missing(Diagnostic):
+    """One sign is missing between two things that are right."""
+
+    code = "FL0122"
+    message = "`{sign}` is missing before {found}"
+    explanation = "Everything around this place is right, and with this sign between them the flow can be read."
+    bad = _flow("step place orders.place(order)")
+    good = _flow("step place = orders.place(order)")
+
+    sign: str
+    found: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unclosed(Diagnostic):
+    """A bracket that is never closed."""
+
+    code = "FL0123"
+    message = "this `{bracket}` is never closed"
+    help = "add `{closing}` where it should end"
+    explanation = (
+        "The file ends inside of this bracket. If it looks closed, a bracket further inside is probably open and has taken "
+        "the closing one; `flowlang fmt` shows by the indentation what belongs together."
+    )
+    bad = "flow example() {\n  sequence {\n}\n"
+    good = "flow example() {\n  sequence {\n  }\n}\n"
+
+    bracket: str
+    closing: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unopened(Diagnostic):
+    """A closing bracket with nothing to close."""
+
+    code = "FL0124"
+    message = "this `{bracket}` closes nothing"
+    explanation = "There is no open bracket of this kind here. It is one too many, or the opening one was forgotten."
+    bad = _flow("sequence {", "} }", "return order")
+    good = _flow("sequence {", "}", "return order")
+
+    bracket: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reserved(Diagnostic):
+    """A reserved word as a name."""
+
+    code = "FL0125"
+    message = "`{word}` is a reserved word and can't be a name"
+    help = "choose another name, such as `{word}_`"
+    explanation = (
+        "Words that begin a statement or a clause can't be declared as names, so that every statement can be found by its "
+        "first word. After a dot, before a colon, and as services and operations all words can be used."
+    )
+    bad = _flow("step switch = orders.place(order)")
+    good = _flow("step switched = orders.place(order)")
+
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnknownStatement(Diagnostic):
+    """A word that begins no statement."""
+
+    code = "FL0126"
+    message = "`{word}` begins no statement"
+    note = "statements begin with {known}"
+    explanation = (
+        "Every statement starts with one of the words of the language. This is none of them: it is misspelt, or it comes "
+        "from another language, or something before it made the statement end too early."
+    )
+    bad = _flow("stepp place = orders.place(order)")
+    good = _flow("step place = orders.place(order)")
+
+    word: str
+    known: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotYet(Diagnostic):
+    """A form of the language that this version does not have."""
+
+    code = "FL0127"
+    message = "{form} is not in this version yet"
+    explanation = (
+        "The form belongs to the language and its words are reserved, but this version of flowlang can't run it. It has "
+        "`step let sequence fork switch wait-for-event scope emit fail return`."
+    )
+    bad = _flow("repeat { step place = orders.place(order) } until true at most 3")
+    good = _flow("step place = orders.place(order)")
+
+    form: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleEquals(Diagnostic):
+    """`=` in an expression."""
+
+    code = "FL0128"
+    message = "`=` names a value; `==` compares"
+    label = "write `==`"
+    explanation = "In an expression two values are compared with `==`. A single `=` stands only behind the name of a `step` or `let`."
+    bad = _flow("let paid = order.total = 0")
+    good = _flow("let paid = order.total == 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoubleEquals(Diagnostic):
+    """`==` behind the name of a step or let."""
+
+    code = "FL0129"
+    message = "`==` compares; `=` names a value"
+    label = "write `=`"
+    explanation = "Behind the name of a `step` or `let` stands a single `=`."
+    bad = _flow("let total == order.total")
+    good = _flow("let total = order.total")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordOperator(Diagnostic):
+    """`and`, `or`, `not` for `&&`, `||`, `!`."""
+
+    code = "FL0130"
+    message = "`{word}` is not an operator"
+    label = "write `{operator}`"
+    explanation = "Operators are signs: `&&` and `||` combine conditions and `!` turns one round."
+    bad = _flow("let big = order.total > 10 and order.total < 20")
+    good = _flow("let big = order.total > 10 && order.total < 20")
+
+    word: str
+    operator: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeedsQuotes(Diagnostic):
+    """A word where a string is needed."""
+
+    code = "FL0131"
+    message = "{what} is written in quotes"
+    label = 'write `"{text}"`'
+    explanation = "Event types, file patterns and labels are strings, since they may hold dots, dashes and slashes."
+    bad = _flow("emit order.done")
+    good = _flow('emit "order.done"')
+
+    what: str
+    text: str
+
+
+# ---------------------------------------------------------------- blocks and clauses
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoJoin(Diagnostic):
+    """A fork without `join all`."""
+
+    code = "FL0141"
+    message = "this fork has no `join`"
+    label = "write `join all` behind this brace"
+    explanation = (
+        "`join` says how the branches of a fork come together again: with `join all` the flow goes on when every branch is "
+        "done. It is always written, since the other ways to join mean something quite different."
+    )
+    bad = _flow("fork {", "  step a = orders.place(order)", "  step b = risk.review(order)", "}", "return order")
+    good = _flow(
+        "fork {", "  step a = orders.place(order)", "  step b = risk.review(order)", "} join all", "return order"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmptyFork(Diagnostic):
+    """A fork without branches."""
+
+    code = "FL0142"
+    message = "this fork has no branches"
+    help = "put at least one statement or `branch` into it, or delete it"
+    explanation = "A fork runs what stands in it concurrently. With nothing in it there is nothing to run or to join."
+    bad = _flow("fork {} join all")
+    good = _flow("fork {", "  step a = orders.place(order)", "} join all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeveralGuards(Diagnostic):
+    """Several values in a case of a switch that compares nothing."""
+
+    code = "FL0143"
+    message = "this case has several conditions"
+    label = "join them with `||`"
+    explanation = (
+        "A case lists several values where the switch has a subject that is compared with each of them. Without a subject a "
+        "case has one condition."
+    )
+    bad = _flow("switch {", '  case order.a, order.b -> return "x"', "  else -> {}", "}")
+    good = _flow("switch {", '  case order.a || order.b -> return "x"', "  else -> {}", "}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatedClause(Diagnostic):
+    """A clause or header line that is there twice."""
+
+    code = "FL0144"
+    message = "`{clause}` is said twice"
+    label = "this one is ignored"
+    explanation = "A clause stands once in its statement, and a line once in the header. Which of the two was meant can't be told."
+    bad = _flow("step place = orders.place(order) {", "  timeout 1s", "  timeout 2s", "}")
+    good = _flow("step place = orders.place(order) { timeout 2s }")
+
+    clause: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatedKey(Diagnostic):
+    """A key that is twice in one map, or an argument that is given twice."""
+
+    code = "FL0145"
+    message = "`{key}` is given twice"
+    label = "this one is ignored"
+    explanation = "A map has each key once, and a call each argument. Which of the two was meant can't be told."
+    bad = _flow("return { id: order.id, id: order.key }")
+    good = _flow("return { id: order.id, key: order.key }")
+
+    key: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LateHeader(Diagnostic):
+    """A header line after the first statement."""
+
+    code = "FL0146"
+    message = "`{word}` stands before the first statement"
+    help = "move the line up, to the begin of the flow"
+    explanation = (
+        "`version`, `key`, `owner` and `on event` are about the whole flow and stand at its begin, in any order."
+    )
+    bad = _flow("step place = orders.place(order)", "key order.id")
+    good = _flow("key order.id", "step place = orders.place(order)")
+
+    word: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LooseClause(Diagnostic):
+    """A clause outside of the statement that it belongs to."""
+
+    code = "FL0147"
+    message = "`{word}` does not begin a statement"
+    label = "{belongs}"
+    explanation = (
+        "Clauses belong to a statement and stand inside of it or directly behind it: those of a step in braces after its "
+        "call, a `catch` behind the block of a scope, a `case` and its `else` in a switch."
+    )
+    bad = _flow("step place = orders.place(order)", "timeout 10s")
+    good = _flow("step place = orders.place(order) { timeout 10s }")
+
+    word: str
+    belongs: str
+
+
+# ---------------------------------------------------------------- limits
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepNesting(Diagnostic):
+    """Brackets deeper than we read."""
+
+    code = "FL0151"
+    message = "brackets are nested more than {limit} deep"
+    label = "this one is too deep"
+    explanation = (
+        "No one can read a flow that is nested so deeply, and the limit keeps a hostile one from breaking the tool. Name "
+        "inner values with `let`, and make blocks flat."
+    )
+
+    limit: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeepExpression(Diagnostic):
+    """An expression of too many operators in each other."""
+
+    code = "FL0152"
+    message = "this expression is more than {limit} operators deep"
+    help = "name parts of it with `let`; many values are added with `sum([...])`"
+    explanation = (
+        "A chain of operators is evaluated one inside the other, so a long chain is a deep tree. The limit is far above what "
+        "people write, and keeps a generated or hostile expression from breaking the tool."
+    )
+
+    limit: int
+
+
+# ---------------------------------------------------------------- style
+
+
+@dataclass(frozen=True, kw_only=True)
+class LooseDoc(Diagnostic):
+    """A `##` line that documents nothing."""
+
+    code = "FL0901"
+    severity = "warning"
+    message = "this documentation belongs to nothing"
+    help = "put it directly before a flow, statement, branch, case or catch, or begin it with a single `#`"
+    explanation = (
+        "`##` documents what follows it: the flow, a statement, a branch, a case or a catch. Nothing of that follows here, "
+        "so this text would reach neither the drawing nor the documents."
+    )
+    bad = _flow("step place = orders.place(order) {", "  ## enough for the slowest shop", "  timeout 10s", "}")
+    good = _flow("## enough time for the slowest shop", "step place = orders.place(order) { timeout 10s }")
