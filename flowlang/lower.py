@@ -195,13 +195,17 @@ class _Lowering:
             return self.statement(statement, {})
         if len(going_on) == 1 and isinstance(statement, tree.Switch | tree.WaitEvent):
             return self.statement(statement, {going_on[0]: rest})
-        self.rests += 1
-        span = statement.span
+        path, span = self.rest_path(), statement.span
         done = expression(Function("has", (Ref("return", span),), span, span))
         following = next((s for block in rest for s in _first_steps(block)), None)
         arms_of_rest = (ir.Arm(done, ir.Sequence(())), ir.Arm(None, self.block(rest)))
-        path = f"{self.flow.name.text}/rest{self.rests}"
         return [*self.statement(statement, {}), ir.Switch(path, arms_of_rest, following or "", drawn=False, span=span)]
+
+    def rest_path(self) -> str:
+        """The path of the next synthetic switch; numbered before what is inside it."""
+        self.rests += 1
+        path = f"{self.flow.name.text}/rest{self.rests}"
+        return self.rest_path() if path in self.paths.values() else path
 
     def statement(self, statement: tree.Statement, rest: dict[int, list[tree.Statement]]) -> list[ir.Node]:
         """The kernel nodes of one statement; `rest` is what follows inside one of its arms, by the arm's position."""

@@ -29,6 +29,7 @@ from flowlang.orchestrate.program import load as load_flow
 
 START = 1_000_000
 ENGINE = "engine"
+MOST_STEPS = 20_000
 
 
 class Disagreement(AssertionError):
@@ -127,8 +128,11 @@ class Schedule:
         """Run to the end, or to where it only waits. Raises Disagreement."""
         self.may_cancel = self.percent(self.odds.cancel)
         self.feed(self.mode.owner, event.Start(self.at, tuple(self.input.items())))
+        steps = 0
         while self.step():
-            pass
+            steps += 1
+            if steps > MOST_STEPS:
+                raise Disagreement(f"still not at an end after {MOST_STEPS} deliveries")
         return self.check()
 
     def percent(self, chance: int) -> bool:
