@@ -1,0 +1,124 @@
+"""Why a file was not read: the words for files that a command, a `use` or a `$ref` names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowlang.diagnostic import Diagnostic
+
+LARGEST = 4 * 1024 * 1024
+"""Bytes of a file that are read. A flow of 10,000 lines takes half a megabyte."""
+
+_FLOW = """use contracts "contracts/*.yaml"
+
+flow example(order: Order) {
+  step place = orders.place(order)
+}
+"""
+_GOOD = _FLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no text: `missing`, `folder`, `unreadable`, `large` or `outside`, and the same as part of a sentence."""
+
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoFile(Diagnostic):
+    """A file named on the command line does not exist."""
+
+    code = "FL0191"
+    message = "there is no file `{file}`"
+    explanation = "The command names a file that does not exist. Paths are relative to the folder in which the command runs."
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NotAFile(Diagnostic):
+    """A folder stands where a file is wanted."""
+
+    code = "FL0192"
+    message = "`{file}` is a folder, not a flow"
+    help = "name the files in it: `{file}/*.flow`"
+    explanation = "The command wants the flow itself. Let the shell name all flows of a folder: `flowlang check flows/*.flow`."
+
+    file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unreadable(Diagnostic):
+    """The operating system refuses to read a file."""
+
+    code = "FL0193"
+    message = "`{file}` cannot be read: {why}"
+    explanation = "The operating system refused to open or read the file; the message gives its reason."
+
+    file: str
+    why: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TooLarge(Diagnostic):
+    """A file is larger than any flow or contract."""
+
+    code = "FL0194"
+    message = "`{file}` is larger than {limit}"
+    note = "a flow of 10,000 lines takes half a megabyte, so this is probably another file"
+    explanation = "Files beyond this size are not read, so that a wrong path does not fill the memory."
+
+    file: str
+    limit: str = "4 MB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingMatches(Diagnostic):
+    """`use contracts` names no file that exists."""
+
+    code = "FL0195"
+    message = "no file matches `{pattern}`"
+    note = "patterns are relative to the flow's own folder, {folder}"
+    explanation = (
+        "`use contracts` takes paths and patterns relative to the folder of the flow: `*` stands for any name and `**` for "
+        "folders at any depth. This one matches no file, so the services behind it would have no contract."
+    )
+    bad = _FLOW.replace("contracts/", "contract/")
+    good = _GOOD
+
+    pattern: str
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutsideProject(Diagnostic):
+    """`use contracts` leads out of the project."""
+
+    code = "FL0196"
+    message = "`{pattern}` leads out of the project"
+    note = "the project is {project}: the nearest folder at or above the flow with `.git`, `pyproject.toml` or `flowlang.toml`"
+    help = "copy the contract into the project, or put a `flowlang.toml` where the project begins"
+    explanation = (
+        "A flow reads the files of its own project and no others, so that checking a flow of somebody else cannot look "
+        "around in your files. The project is the nearest folder at or above the flow that holds `.git`, `pyproject.toml` "
+        "or `flowlang.toml`; without one, it is the folder of the flow."
+    )
+    bad = _FLOW.replace('"contracts/', '"/srv/contracts/')
+    good = _GOOD
+
+    pattern: str
+    project: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractUnread(Diagnostic):
+    """A file that `use contracts` matches cannot be read."""
+
+    code = "FL0197"
+    message = "the contract `{file}` cannot be read: {why}"
+    explanation = "The pattern of `use contracts` matches this file, but it could not be read; the message gives the reason."
+
+    file: str
+    why: str
