@@ -1,0 +1,157 @@
+"""What happens in a run, told on stderr while it happens: a line for each thing, or on a terminal a table that is repainted.
+
+The machine's own words come in (`event.Input` and attempts); what leaves is a sentence that somebody can read aloud.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from flowlang.check.screen import visible
+from flowlang.event import (
+    Arrived,
+    Cancel,
+    Failed,
+    Fired,
+    Heard,
+    Input,
+    Ok,
+    Resolved,
+    Result,
+    Settled,
+    Start,
+    Stuck,
+    Unknown,
+)
+
+DIM, PLAIN = "\x1b[2m", "\x1b[0m"
+
+
+@dataclass(slots=True)
+class Lines:
+    """Plain lines: the time since the first one, the step, and what happened."""
+
+    stream: TextIO
+    began: int | None = None
+
+    def attempt(self, at: int, path: str, kind: str, attempt: int) -> None:
+        """A call is made."""
+        if attempt > 1:
+            self._say(at, path, f"{'undoing, ' if kind == 'undo' else ''}attempt {attempt}")
+
+    def took(self, at: int, input: Input) -> None:
+        """Something was taken in and is recorded."""
+        said = told(input)
+        if said is not None:
+            self._say(at, *said)
+
+    def close(self) -> None:
+        """Nothing follows."""
+
+    def _say(self, at: int, path: str, what: str) -> None:
+        self.began = at if self.began is None else self.began
+        print(visible(f"{elapsed(at - self.began):>8}  {path}  {what}"), file=self.stream, flush=True)
+
+
+@dataclass(slots=True)
+class Table:
+    """The steps with their state, painted again in the same place; gone when the run is over, as the summary follows."""
+
+    stream: TextIO
+    steps: Sequence[str]
+    states: dict[str, str] = field(default_factory=dict)
+    painted: int = 0
+
+    def attempt(self, at: int, path: str, kind: str, attempt: int) -> None:
+        """A call is made."""
+        tries = f", attempt {attempt}" if attempt > 1 else ""
+        self._set(path, f"{'being undone' if kind == 'undo' else 'under way'}{tries}")
+
+    def took(self, at: int, input: Input) -> None:
+        """Something was taken in and is recorded."""
+        said = told(input)
+        if said is not None:
+            self._set(*said)
+
+    def close(self) -> None:
+        """Wipe the table."""
+        self._wipe()
+        self.stream.flush()
+
+    def _set(self, path: str, state: str) -> None:
+        self.states[path] = state
+        self._wipe()
+        size = shutil.get_terminal_size()
+        paths = [*self.steps, *(path for path in self.states if path not in self.steps)]
+        shown = [path for path in paths if path in self.states] if len(paths) > size.lines - 2 else paths
+        shown = shown[-(size.lines - 2) :]
+        wide = max(map(len, shown), default=0)
+        for path in shown:
+            line = visible(f"  {path:<{wide}}  {self.states.get(path, '')}")[: size.columns - 1]
+            self.stream.write(line + "\n")
+        self.painted = len(shown)
+        self.stream.flush()
+
+    def _wipe(self) -> None:
+        if self.painted:
+            self.stream.write(f"\x1b[{self.painted}A\x1b[J")
+        self.painted = 0
+
+
+Progress = Lines | Table
+
+
+def told(input: Input) -> tuple[str, str] | None:
+    """The path that something happened to, and what, in words. None for what nobody needs to see."""
+    match input:
+        case Start():
+            return None
+        case Heard():
+            return None
+        case Settled(path=path, kind=kind, results=results):
+            return path, _undone(results[-1]) if kind == "undo" else _done(results[-1])
+        case Stuck(path=path, kind=kind, error=error):
+            return path, f"{'can not be undone' if kind == 'undo' else 'stuck'}, {_error(error.name, error.message)}"
+        case Resolved(path=path, decision=decision):
+            return path, f"an operator says {decision}"
+        case Fired(path=path):
+            return path, "the time is over"
+        case Arrived(path=path, event=event):
+            return path, f"{event.type} has arrived"
+        case Cancel():
+            return "", "somebody cancels the run"
+
+
+def _done(result: Result) -> str:
+    match result:
+        case Ok():
+            return "done"
+        case Failed(error):
+            return f"failed, {_error(error.name, error.message)}" if error.name else "turned back"
+        case Unknown(error):
+            return f"nobody knows whether it happened, {_error(error.name, error.message)}"
+
+
+def _undone(result: Result) -> str:
+    return "undone" if isinstance(result, Ok) else _done(result)
+
+
+def _error(name: str, message: str) -> str:
+    return f"{name}: {message}" if message else name
+
+
+def elapsed(ms: int) -> str:
+    """A length of time for people: `0.25s`, `12.0s`, `3m05s`, `2d04h`."""
+    seconds = ms / 1000
+    if seconds < 10:
+        return f"{seconds:.2f}s"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(ms // 1000, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24:02}h"

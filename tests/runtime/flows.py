@@ -1,0 +1,64 @@
+"""Small flows as the kernel has them, written by hand so that tests of the runtime need no parser."""
+
+from __future__ import annotations
+
+from flowlang import ir
+from flowlang.declared import EventType, Operation, Undo
+from flowlang.event import Policy
+from flowlang.expression.tree import Expression, Literal, MapOf, Ref, Select
+from flowlang.source import Source, Span
+
+NOWHERE = Span(Source("order.flow", ""), 0, 0)
+RECORD = {"type": "object", "required": ["id"], "properties": {"id": {"type": "string"}}}
+PAYMENT = {"type": "object", "required": ["paymentId"], "properties": {"paymentId": {"type": "string"}}}
+
+
+def operation(name: str, output: object = None, errors: tuple[str, ...] = (), example: object = None) -> Operation:
+    """An operation that takes any input."""
+    service, _, bare = name.partition(".")
+    shown = () if example is None else (example,)
+    return Operation(service, bare, {}, {} if output is None else output, errors, True, False, shown)  # type: ignore[arg-type]
+
+
+CHARGE = operation("payments.charge", PAYMENT, ("Declined",), {"paymentId": "p-77"})
+REFUND = operation("payments.refund", {}, (), True)
+RESERVE = operation("inventory.reserve", {}, ("SoldOut",), True)
+RELEASE = operation("inventory.release", {}, (), True)
+CONFIRMED = EventType("delivery.confirmed", "shipping", RECORD, 604_800_000, "one")
+
+
+def ref(name: str) -> Expression:
+    """An expression that reads a name."""
+    return Expression(name, Ref(name, NOWHERE))
+
+
+def select(of: str, name: str) -> Expression:
+    """`of.name`."""
+    return Expression(f"{of}.{name}", Select(Ref(of, NOWHERE), name, False, NOWHERE, NOWHERE))
+
+
+def empty() -> Expression:
+    """`{}`."""
+    return Expression("{}", MapOf((), NOWHERE))
+
+
+def text(value: str) -> Expression:
+    """A literal text."""
+    return Expression(f'"{value}"', Literal(value, NOWHERE))
+
+
+def step(name: str, does: Operation, undo: Operation | None = None, flow: str = "order") -> ir.Step:
+    """A step that hands over the flow's parameter `order`, and `{}` to its compensation."""
+    undone = None if undo is None else Undo(undo, empty(), False)
+    return ir.Step(f"{flow}/{name}", name, does, ref("order"), Policy(), undone, False)
+
+
+def fork(*bodies: ir.Sequence, name: str = "fork1") -> ir.Fork:
+    """Branches that run side by side."""
+    return ir.Fork(f"order/{name}", tuple(ir.Branch("", body) for body in bodies), "all", "")
+
+
+def flow(*items: ir.Node, start: ir.Begin | None = None, name: str = "order") -> ir.Flow:
+    """A flow with one parameter, `order`, or one that starts by an event."""
+    params = () if start else (ir.Param("order", RECORD, True), ir.Param("note", {"type": "string"}, False))
+    return ir.Flow(name, "payments", params, None, None, start, ir.Sequence(items))
