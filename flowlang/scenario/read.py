@@ -17,7 +17,7 @@ from flowlang.event import Value
 from flowlang.scenario.fit import fit, fit_schema, kind_of
 from flowlang.scenario.places import Place, Places
 from flowlang.scenario.sites import Site, event_types, sites_of, unordered
-from flowlang.scenario.tree import Answer, Answers, Cancelling, Happening, Resolving, Say, Scenario
+from flowlang.scenario.tree import EMPTY, Answer, Answers, Cancelling, Happening, Resolving, Say, Scenario
 from flowlang.scenario.words import (
     BadDecision,
     NoScenario,
@@ -28,7 +28,9 @@ from flowlang.scenario.words import (
     UnknownPlace,
     WrongShape,
 )
+from flowlang.source import Source
 from flowlang.values import Duration
+from flowlang.yamltree import YMapping, YNode, YScalar, YSequence, plain, read_yaml
 
 TOP = ("input", "answers", "events", "expect")
 REPORT = ("flow", "mode", "status", "output", "error", "residue", "events", "effects")
@@ -46,12 +48,17 @@ class Read:
     found: tuple[Diagnostic, ...]
 
 
-def read(value: Value, places: Places, flow: ir.Flow, others: Sequence[ir.Flow] = ()) -> Read:
-    """The scenario that `value` is, for a run of `flow` with `others` installed beside it."""
-    reader = _Reader(places, (flow, *others))
+def read(source: Source, flow: ir.Flow, others: Sequence[ir.Flow] = ()) -> Read:
+    """The scenario that the file `source` holds, for a run of `flow` with `others` installed beside it."""
+    node, unreadable = read_yaml(source)
+    if node is None:
+        return Read(EMPTY, {}, tuple(unreadable))
+    places = Places(node.span)
+    _place(node, (), places)
+    value = plain(node)
+    reader = _Reader(places, (flow, *others), list(unreadable))
     if not isinstance(value, dict):
-        wrong = NoScenario(span=places.of(()), found=kind_of(value))
-        return Read(Scenario(None, False, {}), {}, (wrong,))
+        return Read(EMPTY, {}, (*unreadable, NoScenario(span=node.span, found=kind_of(value))))
     reader.keys((), value, TOP, "a scenario")
     values: dict[str, Value] = {}
     if "input" in value:
@@ -65,6 +72,21 @@ def read(value: Value, places: Places, flow: ir.Flow, others: Sequence[ir.Flow] 
         expect=reader.expect(value.get("expect")),
     )
     return Read(scenario, values, tuple(sorted(reader.found, key=lambda one: (one.span.start, one.code))))
+
+
+def _place(node: YNode, place: Place, places: Places) -> None:
+    """Write down where each part of `node` stands. The reader has bounded its depth."""
+    places.values[place] = node.span
+    match node:
+        case YMapping():
+            for entry in node.entries:
+                places.names[(*place, entry.key)] = entry.span
+                _place(entry.value, (*place, entry.key), places)
+        case YSequence():
+            for number, item in enumerate(node.items):
+                _place(item, (*place, number), places)
+        case YScalar():
+            pass
 
 
 def read_failures(settings: Iterable[tuple[str, str, Places]], flows: Sequence[ir.Flow]) -> Read:

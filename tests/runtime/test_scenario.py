@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +47,7 @@ ORDER = flow(
 
 
 def reading(text: str, flow: ir.Flow = ORDER, others: Sequence[ir.Flow] = ()) -> Read:
-    return read(parse_json(text), places_of(Source("late.json", text)), flow, others)
+    return read(Source("late.yaml", text), flow, others)
 
 
 def good(text: str, flow: ir.Flow = ORDER) -> Scenario:
@@ -110,6 +113,35 @@ def test_the_input_of_a_flow_that_starts_by_an_event_is_its_data() -> None:
     listening = flow(step("charge", CHARGE), start=ir.Begin(CONFIRMED, "order", None))
     assert reading('{"input": {"id": "o-1"}}', listening).values == {"order": {"id": "o-1"}}
     assert findings('{"input": {}}', listening)[0][0] == "FL0365"
+
+
+def test_a_scenario_as_people_write_it() -> None:
+    scenario = good(
+        """\
+# an order that nobody can deliver
+input: { order: { id: o-1, at: 2026-01-03 } }
+answers:
+  payments.charge: { ok: { paymentId: p-77 }, takes: 2s }
+  inventory.release: { unknown: true }
+events:
+  - { at: 2d, type: delivery.confirmed, data: { id: o-1 } }
+expect: { status: failed, error: { name: NoCarrier } }
+"""
+    )
+    assert scenario.input == {"order": {"id": "o-1", "at": "2026-01-03"}}
+    assert scenario.answers["payments.charge"] == Answers((Answer("ok", {"paymentId": "p-77"}, takes=2000),))
+    assert scenario.happenings == (Say(172_800_000, "", "delivery.confirmed", "", {"id": "o-1"}),)
+    assert scenario.expect == {"status": "failed", "error": {"name": "NoCarrier"}}
+
+
+def test_what_is_no_yaml_is_a_finding_with_its_place() -> None:
+    [found] = reading("answers: [\n").found
+    assert found.code.startswith("FL016")
+
+
+def test_a_key_that_is_there_twice_is_a_finding_beside_the_others() -> None:
+    found = reading("answers: {}\nanswers: {}\nevnts: []\n").found
+    assert [one.span.line for one in found] == [2, 3]
 
 
 def test_an_empty_scenario_is_one() -> None:
@@ -208,6 +240,45 @@ def test_every_word_has_a_page() -> None:
     own = [kind for kind in classes if kind is not Diagnostic]
     assert len({kind.code for kind in own}) == len(own) >= 15
     assert all(kind.explanation and kind.bad and kind.good and kind.message for kind in own)
+
+
+# ---------------------------------------------------------------- the public schema
+
+SHAPE = json.loads(Path(__file__).parents[2].joinpath("specs/scenario.schema.json").read_text())
+FORMS = """{
+    "input": {"order": {"id": "o-1"}}, "expect": {"status": "failed", "error": null},
+    "answers": {"payments.charge": [{"ok": {"paymentId": "p"}, "takes": "1m30s"}], "order/left": {"unknown": true},
+                "order/right": {"fail": "SoldOut", "data": null, "message": "m", "takes": "5ms"}},
+    "events": [{"at": "1s", "cancel": true}, {"at": "2s", "type": "delivery.confirmed", "data": {"id": "o"}, "id": "e"},
+               {"at": "3s", "resolve": "charge", "as": "retry"}]}"""
+
+
+def test_every_form_is_as_the_public_schema_says() -> None:
+    good(FORMS)
+    jsonschema.validate(json.loads(FORMS), SHAPE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"answer": {}}',
+        '{"answers": {"order/left": []}}',
+        '{"answers": {"order/left": {"ok": 1, "fail": "SoldOut"}}}',
+        '{"answers": {"order/left": {"unknown": false}}}',
+        '{"answers": {"order/left": {"ok": 1, "takes": "5"}}}',
+        '{"answers": {"order/left": {"ok": 1, "takes": "2s1m"}}}',
+        '{"answers": {"order/left": {"ok": 1, "data": 2}}}',
+        '{"events": [{"cancel": true}]}',
+        '{"events": [{"at": "1s", "cancel": true, "type": "delivery.confirmed"}]}',
+        '{"events": [{"at": "1s", "resolve": "charge", "as": "undo"}]}',
+        '{"expect": {"status": "done"}}',
+        '{"expect": {"stauts": "failed"}}',
+    ],
+)
+def test_what_the_reader_refuses_for_its_shape_the_schema_refuses_too(text: str) -> None:
+    assert reading(text).found != ()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(text), SHAPE)
 
 
 # ---------------------------------------------------------------- lists and order
