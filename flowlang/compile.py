@@ -5,8 +5,9 @@ Pure but for the reader that it is handed: what lies on the disk, and how far a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from flowlang import contract, ir, language
 from flowlang.check import check
@@ -19,6 +20,11 @@ from flowlang.lower import lower
 from flowlang.source import Source
 from flowlang.table import Table
 from flowlang.unread import ContractUnread, NothingMatches, OutsideProject, Refusal
+
+if TYPE_CHECKING:
+    from flowlang import ir
+    from flowlang.choreograph.owners import Owner
+    from flowlang.table import Table
 
 
 class Reader(Protocol):
@@ -81,6 +87,35 @@ def build(front: Front) -> Built:
     flow = lower(front.flow, front.contracts)
     identity, owned = ir.hash_of(flow), owners(flow)
     return Built(flow, identity, owned, project(flow, identity, owned))
+
+
+# `check` runs on every save and stops here, so what follows is imported when it is asked for.
+
+
+def kernel(whole: Front) -> ir.Flow:
+    """The kernel of a flow without errors: what the central machine runs and what is drawn."""
+    from flowlang.lower import lower
+
+    assert whole.flow is not None
+    return lower(whole.flow, whole.contracts)
+
+
+@dataclass(frozen=True, slots=True)
+class Choreography:
+    """A flow as its services run it: a table for each of them, and who decides what."""
+
+    tables: Mapping[str, Table]
+    owners: Mapping[str, Owner]
+
+
+def choreography(flow: ir.Flow) -> Choreography:
+    """One table for each service that takes part in `flow`."""
+    from flowlang.choreograph.owners import owners
+    from flowlang.choreograph.projection import project
+    from flowlang.ir import hash_of
+
+    owned = owners(flow)
+    return Choreography(project(flow, hash_of(flow), owned), owned)
 
 
 def _contracts_of(flow: tree.Flow, reader: Reader) -> tuple[list[Source], list[Diagnostic]]:

@@ -32,7 +32,9 @@ class NoFile(Diagnostic):
 
     code = "FL0191"
     message = "there is no file `{file}`"
-    explanation = "The command names a file that does not exist. Paths are relative to the folder in which the command runs."
+    explanation = (
+        "The command names a file that does not exist. Paths are relative to the folder in which the command runs."
+    )
 
     file: str
 
@@ -44,7 +46,9 @@ class NotAFile(Diagnostic):
     code = "FL0192"
     message = "`{file}` is a folder, not a flow"
     help = "name the files in it: `{file}/*.flow`"
-    explanation = "The command wants the flow itself. Let the shell name all flows of a folder: `flowlang check flows/*.flow`."
+    explanation = (
+        "The command wants the flow itself. Let the shell name all flows of a folder: `flowlang check flows/*.flow`."
+    )
 
     file: str
 
@@ -118,7 +122,9 @@ class ContractUnread(Diagnostic):
 
     code = "FL0197"
     message = "the contract `{file}` cannot be read: {why}"
-    explanation = "The pattern of `use contracts` matches this file, but it could not be read; the message gives the reason."
+    explanation = (
+        "The pattern of `use contracts` matches this file, but it could not be read; the message gives the reason."
+    )
 
     file: str
     why: str

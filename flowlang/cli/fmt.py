@@ -31,7 +31,9 @@ def fmt(files: Sequence[str], only_check: bool) -> int:
     status = DONE
     for name in dict.fromkeys(files):
         if is_yaml(name):
-            raise Stop(USAGE, f"{name}: fmt lays out text; `flowlang convert` writes the YAML form in one layout already")
+            raise Stop(
+                USAGE, f"{name}: fmt lays out text; `flowlang convert` writes the YAML form in one layout already"
+            )
         source = opened(name)
         found = [source] if isinstance(source, Diagnostic) else _mistakes(source)
         if isinstance(source, Diagnostic) or found:
