@@ -43,7 +43,7 @@ Env = dict[str, Value]
 Undo = Callable[[Reason, Causes], Causes | None]  # None: parked
 
 
-class IllegalOracle(Exception):
+class IllegalOracle(ValueError):
     """The oracle says something that no run of this flow can have seen."""
 
 

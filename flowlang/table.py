@@ -34,7 +34,8 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """Do an operation when started; undo it when told so."""
+    """Do an operation when started; undo it when told so. `stuck` and `unstuck` tell the run's owner that an operator is
+    needed, and that one has decided; they are numbered, since the second can overtake the first."""
 
     path: str
     start: Events
@@ -46,6 +47,8 @@ class StepRow:
     compensate: Undo | None
     ok: Wire
     gone: Wire
+    stuck: Wire
+    unstuck: Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +180,14 @@ class CatchRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """Whoever answers for the run: begins it, latches its verdict, closes it."""
+    """Whoever answers for the run: begins it, latches its verdict, closes it, and knows which steps are stuck."""
 
     path: str
     start: Wire
     ok: Events
     gone: Events
+    stuck: Events
+    unstuck: Events
     undo: Wire
     hint: Wire
     closed: Wire

@@ -50,6 +50,7 @@ class Heard:
     data: Data
     causes: Causes
     reason: Reason | None
+    index: tuple[int, ...] = ()
 
 
 def initial(program: Program, run: str, started: int) -> State:
@@ -124,19 +125,26 @@ class _Turn:
         if self.state.closed:
             self.state.dropped += 1
             return
-        self.todo.append(Heard(message.name, dict(message.data), message.causes, message.reason))
+        self.todo.append(Heard(message.name, dict(message.data), message.causes, message.reason, message.index))
 
     # ------------------------------------------------------------ saying and hearing
 
-    def say(self, wire: Wire, data: Mapping[str, event.Value], causes: Causes, reason: Reason | None = None) -> None:
+    def say(
+        self,
+        wire: Wire,
+        data: Mapping[str, event.Value],
+        causes: Causes,
+        reason: Reason | None = None,
+        index: tuple[int, ...] = (),
+    ) -> None:
         """Say an event: at once to this service, as a message to others. It carries what its hearers need."""
         carried = {name: data[name] for name in wire.carry if name in data}
         table, state = self.program.table, self.state
         for service in wire.to:
             if service == table.service:
-                self.todo.append(Heard(wire.event, carried, causes, reason))
+                self.todo.append(Heard(wire.event, carried, causes, reason, index))
             else:
-                id = message_id(state.run, table.hash, wire.event, ())
+                id = message_id(state.run, table.hash, wire.event, index)
                 message = Message(
                     id,
                     state.run,
@@ -144,7 +152,7 @@ class _Turn:
                     table.flow,
                     table.hash,
                     wire.event,
-                    (),
+                    index,
                     reason,
                     (),
                     causes,
@@ -167,6 +175,8 @@ class _Turn:
                     self.undo(row, heard)
                 case "ok":
                     self.part_ok(row, part, heard)
+                case "stuck" | "unstuck":
+                    self.told(row, port, part, heard.index[0])
                 case _:
                     self.part_gone(row, part, heard)
 
@@ -272,7 +282,7 @@ class _Turn:
             case event.Unknown(error):
                 step.state = "unknown"
                 self.record_undo(row, step, cell.data)
-                self.undo_step(row, step, Reason("failed", error), after)
+                self.undo_step(row, cell, Reason("failed", error), after)
             case _:
                 assert_never(final)
 
@@ -287,7 +297,8 @@ class _Turn:
             step.undo_problem = refused.message or refused.name
 
     def stuck(self, row: StepRow, input: event.Stuck) -> None:
-        step = self.step_cell(row).step
+        cell = self.step_cell(row)
+        step = cell.step
         if step.state != ("running" if input.kind == "do" else "undoing"):
             return
         step.state = "stuck" if input.kind == "do" else "stuck_undo"
@@ -297,21 +308,36 @@ class _Turn:
             step.results = results
         elif results:
             step.undo_result = result_word(results[-1])
+        self.tell_stuck(row, cell)
+
+    def tell_stuck(self, row: StepRow, cell: DoCell) -> None:
+        cell.times += 1
+        self.say(row.stuck, {}, (), index=(cell.times,))
+
+    def told(self, row: Row, port: str, step: int, times: int) -> None:
+        """The run's owner hears that a step is stuck, or no more; a late word is older and changes nothing."""
+        assert isinstance(row, RunRow)
+        cell = self.run_cell(row)
+        known = cell.stuck if port == "stuck" else cell.unstuck
+        known[step] = max(known.get(step, 0), times)
 
     def resolved(self, row: StepRow, input: event.Resolved) -> None:
         """What an operator said. An answer to a call that is not stuck changes nothing."""
         cell = self.step_cell(row)
         step, said = cell.step, input.decision
-        if step.state == "stuck_undo" and input.kind == "undo":
-            if said in ("skip", "done"):
-                self.undone(row, step, "skipped" if said == "skip" else "done", step.undo_result)
-            elif said == "retry" and step.undo_called:
-                step.state, step.stuck = "undoing", None
-        elif step.state == "stuck" and input.kind == "do":
+        if step.state != ("stuck_undo" if input.kind == "undo" else "stuck"):
+            return
+        if input.kind == "undo" and said == "retry" and not step.undo_called:
+            return  # it could not be called, and still can't be
+        self.say(row.unstuck, {}, (), index=(cell.times,))
+        if input.kind == "undo" and said == "retry":
+            step.state, step.stuck = "undoing", None
+        elif input.kind == "undo":
+            self.undone(row, step, "skipped" if said == "skip" else "done", step.undo_result)
+        elif said == "retry":
+            step.state, step.stuck, step.results = "running", None, ()
+        else:
             step.state = "running"
-            if said == "retry":
-                step.stuck, step.results = None, ()
-                return
             final: event.Result = event.Ok(input.value)
             if said == "fail":
                 final = event.Failed(input.error or event.Error("Failed", "an operator said so", row.path))
@@ -327,7 +353,7 @@ class _Turn:
         match row:
             case StepRow():
                 assert isinstance(cell, DoCell) and cell.step.state == "ok", (row.path, cell)
-                self.undo_step(row, cell.step, reason, heard.causes)
+                self.undo_step(row, cell, reason, heard.causes)
             case LetRow() | EmitRow():
                 self.say(row.gone, {}, heard.causes, reason)
             case SwitchRow():
@@ -352,7 +378,8 @@ class _Turn:
             case _:
                 assert_never(row)
 
-    def undo_step(self, row: StepRow, step: StepCell, reason: Reason, causes: Causes) -> None:
+    def undo_step(self, row: StepRow, cell: DoCell, reason: Reason, causes: Causes) -> None:
+        step = cell.step
         step.reason = reason
         if row.compensate is None:
             step.state = "undone"
@@ -361,7 +388,7 @@ class _Turn:
         if step.undo_problem:
             step.state = "stuck_undo"
             step.stuck = event.Error("ExpressionError", step.undo_problem, row.path)
-            return
+            return self.tell_stuck(row, cell)
         step.state, step.undo_called = "undoing", True
         by, number = row.compensate.operation, max(len(step.results) - 1, 0)
         self.effects.append(

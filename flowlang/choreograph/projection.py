@@ -46,7 +46,9 @@ def project(flow: ir.Flow, flow_hash: str, owned: dict[str, Owner] | None = None
     start, undo = (f"{run}.start",), (f"{run}.undo",)
     ok, gone = projection.block(flow.body, start, undo)
     unwired = [Wire(f"{run}.{port}", ()) for port in ("start", "undo", "hint", "closed")]
-    projection.row(run, RunRow(run, unwired[0], ok, gone, unwired[1], unwired[2], unwired[3]))
+    steps = [row for _, row in projection.rows if isinstance(row, StepRow)]
+    stuck, unstuck = tuple(row.stuck.event for row in steps), tuple(row.unstuck.event for row in steps)
+    projection.row(run, RunRow(run, unwired[0], ok, gone, stuck, unstuck, unwired[1], unwired[2], unwired[3]))
     services = sorted({service for service, _ in projection.rows})
     rows = _wired(flow, projection.rows, services)
     return {
@@ -80,7 +82,18 @@ class _Projection:
                 self.row(
                     node.path,
                     StepRow(
-                        node.path, start, undo, node.name, node.operation, node.input, node.policy, node.undo, ok, gone
+                        node.path,
+                        start,
+                        undo,
+                        node.name,
+                        node.operation,
+                        node.input,
+                        node.policy,
+                        node.undo,
+                        ok,
+                        gone,
+                        _port(node, "stuck"),
+                        _port(node, "unstuck"),
                     ),
                 )
                 return (ok.event,), (gone.event,)
@@ -241,7 +254,10 @@ def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:
         return replace(w, start=fill(w.start), undo=fill(w.undo))
 
     match row:
-        case StepRow() | LetRow() | EmitRow():
+        case StepRow():
+            ports = {"ok": row.ok, "gone": row.gone, "stuck": row.stuck, "unstuck": row.unstuck}
+            return replace(row, **{name: fill(wire) for name, wire in ports.items()})
+        case LetRow() | EmitRow():
             return replace(row, ok=fill(row.ok), gone=fill(row.gone))
         case FailRow():
             return replace(row, gone=fill(row.gone))

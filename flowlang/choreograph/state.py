@@ -12,10 +12,11 @@ Data = dict[str, Value]
 
 @dataclass(slots=True)
 class DoCell:
-    """A step, and the values that it was started with."""
+    """A step, the values that it was started with, and how often it was stuck."""
 
     step: StepCell
     data: Data
+    times: int = 0
 
 
 @dataclass(slots=True)
@@ -67,12 +68,19 @@ class ScopeCell:
 
 @dataclass(slots=True)
 class RunCell:
-    """At the run's owner: the verdict, latched once, and what the run came to."""
+    """At the run's owner: the verdict, latched once, and what the run came to. `stuck` and `unstuck` say for each step by
+    its position among the run's steps how often it was stuck, and how often an operator decided."""
 
     verdict: str = ""  # cancelled | closed
     status: str = "open"  # completed | failed | cancelled
     output: Value = None
     error: Error | None = None
+    stuck: dict[int, int] = field(default_factory=dict)
+    unstuck: dict[int, int] = field(default_factory=dict)
+
+    def waits_for_operator(self) -> bool:
+        """Whether a step is stuck, as far as the owner has heard."""
+        return any(times > self.unstuck.get(step, 0) for step, times in self.stuck.items())
 
 
 Cell = DoCell | SaidCell | JoinCell | ChoiceCell | WaitCell | ScopeCell | RunCell

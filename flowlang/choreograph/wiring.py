@@ -10,7 +10,8 @@ from flowlang.table import CatchRow, EmitRow, FailRow, JoinRow, LetRow, RaceRow,
 
 def heard(row: Row) -> Iterator[tuple[str, str, int]]:
     """(event, port, part) for everything that `row` hears: port `start` or `undo` of the row itself, or `ok` or `gone` of
-    a part: a branch of a join by position, 0 for a scope's body and 1, 2, ... for its handlers, 0 for a run's flow."""
+    a part: a branch of a join by position, 0 for a scope's body and 1, 2, ... for its handlers, 0 for a run's flow; to the
+    run's owner also `stuck` and `unstuck` of each step."""
     match row:
         case StepRow() | LetRow() | EmitRow() | SwitchRow() | RaceRow():
             yield from ((event, "start", 0) for event in row.start)
@@ -31,5 +32,7 @@ def heard(row: Row) -> Iterator[tuple[str, str, int]]:
         case RunRow():
             yield from ((event, "ok", 0) for event in row.ok)
             yield from ((event, "gone", 0) for event in row.gone)
+            yield from ((event, "stuck", number) for number, event in enumerate(row.stuck))
+            yield from ((event, "unstuck", number) for number, event in enumerate(row.unstuck))
         case _:
             assert_never(row)

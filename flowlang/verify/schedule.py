@@ -19,6 +19,7 @@ from flowlang.choreograph.outcome import oracle as service_oracle
 from flowlang.choreograph.outcome import outcome as service_outcome
 from flowlang.choreograph.program import load as load_table
 from flowlang.choreograph.projection import project
+from flowlang.choreograph.state import RunCell
 from flowlang.denote import denote
 from flowlang.event import Called, EffectId, Outcome, Value
 from flowlang.oracle import Oracle
@@ -43,6 +44,7 @@ class Mode(Protocol):
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
     def snapshot(self) -> object: ...
+    def owner_knows(self, stuck: bool) -> bool: ...
     def outcome(self) -> Outcome: ...
     def oracle(self) -> Oracle: ...
 
@@ -60,6 +62,9 @@ class Orchestrated:
 
     def snapshot(self) -> object:
         return copy.deepcopy(self.state)
+
+    def owner_knows(self, stuck: bool) -> bool:
+        return True  # it is the one that is stuck
 
     def outcome(self) -> Outcome:
         return central_outcome(self.program, self.state)
@@ -83,6 +88,10 @@ class Choreographed:
 
     def snapshot(self) -> object:
         return copy.deepcopy(self.states)
+
+    def owner_knows(self, stuck: bool) -> bool:
+        cells = self.states[self.owner].cells.values()
+        return any(isinstance(cell, RunCell) and cell.waits_for_operator() == stuck for cell in cells)
 
     def outcome(self) -> Outcome:
         return service_outcome(self.programs, self.states)
@@ -119,6 +128,7 @@ class Schedule:
     waits: dict[tuple[str, str], list[event.Arm]] = field(default_factory=dict)
     kept: list[event.External] = field(default_factory=list)
     stuck: list[tuple[str, str, str]] = field(default_factory=list)
+    retried: set[tuple[str, str, str]] = field(default_factory=set)
     fed: list[tuple[str, event.Input]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     finished: int = 0
@@ -220,6 +230,7 @@ class Schedule:
         role, path, kind = self.stuck.pop(self.rng.randrange(len(self.stuck)))
         decision = self.rng.choice(("skip", "done", "retry") if kind == "undo" else ("done", "fail", "retry"))
         if decision == "retry":
+            self.retried.add((role, path, kind))
             invoke = event.Invoke(path, kind, "", "", None, event.Policy())
             self.calls[role, path, kind] = invoke
         value = {"v": self.rng.randrange(4)} if kind == "do" else None
@@ -230,8 +241,8 @@ class Schedule:
         role, input = self.rng.choice(self.fed)
         if isinstance(input, event.Start | event.Resolved):
             return
-        if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in self.calls:
-            return  # it was asked for again by an operator: then it is no duplicate
+        if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in self.retried:
+            return  # asked for again by an operator: then an answer to the new attempts is no duplicate
         before = self.mode.snapshot()
         effects = self.mode.advance(role, input)
         if [e for e in effects if not isinstance(e, event.Declined)] or self.mode.snapshot() != before:
@@ -290,6 +301,8 @@ class Schedule:
     def check(self) -> Outcome:
         """Compare what the run came to with what its flow means under its oracle."""
         got, oracle = self.mode.outcome(), self.mode.oracle()
+        if got.status in ("open", "stuck") and not self.mode.owner_knows(got.status == "stuck"):
+            raise Disagreement(f"the run is {got.status}, and its owner thinks otherwise")
         if self.finished != (got.status in ("completed", "failed", "cancelled")):
             raise Disagreement(f"{got.status}, and finished {self.finished} times")
         meant = denote(self.flow, self.input, oracle)
