@@ -21,7 +21,7 @@ from flowlang.values import wire_loads
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from flowlang.runtime.engine import Setting
+    from flowlang.runtime.setting import Setting
 
 SCENARIO, SERVICES = "scenario", "services"
 """The options that are stored with a run: the scenario's value as wire JSON, and the folder of handlers."""

@@ -30,17 +30,6 @@ class Request:
     answered: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How many attempts of one call of a run have a recorded result (`answered`), as one role has recorded it."""
-
-    path: str
-    kind: str  # do | undo
-    service: str
-    operation: str
-    answered: int
-
-
 class ScenarioMistake(RuntimeError):
     """The scenario does not say what the run needs: no answer of anybody, so nothing is recorded and the run stops."""
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable
 
 from flowlang.event import Error, Result, Unknown
 from flowlang.runtime.answer import Answers
-from flowlang.runtime.ports import Caller, Clock, Recorded, Request, ScenarioMistake
+from flowlang.runtime.ports import Caller, Clock, Request, ScenarioMistake
+from flowlang.runtime.store import Recorded
 from flowlang.scenario.tree import Answer, Scenario
 
 

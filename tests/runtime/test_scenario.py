@@ -18,8 +18,9 @@ from flowlang import ir
 from flowlang.event import Error, Failed, Ok, Result, Unknown
 from flowlang.runtime.answer import Answers as Gate
 from flowlang.runtime.answer import Examples
-from flowlang.runtime.ports import Recorded, Request
+from flowlang.runtime.ports import Request
 from flowlang.runtime.standin import ListOver, StandIn
+from flowlang.runtime.store import Recorded
 from flowlang.scenario.compare import differences
 from flowlang.scenario.places import Places, places_of
 from flowlang.scenario.read import Read, read, read_failures
