@@ -76,7 +76,7 @@ def compile_expr(expr: Expr) -> Evaluate:
     The function raises ExpressionError and nothing else, keeps no state, and may be called from several threads."""
     program = _Program()
     code = bottom_up(expr, program.code)
-    main = code.strict
+    main = code.lenient
     if program.has_macros:
         main = _call(program.function(main), _call("start", _name("env")))
     evaluate = program.build(program.function(main))
@@ -146,7 +146,7 @@ class _Program:
             case Index():
                 of, at = inside
                 constant = self.constant(node)
-                lenient = _call("index_or_absent", of.strict, at.strict, constant)
+                lenient = _call("item_or_absent", of.strict, at.strict, constant)
                 path = _call("index_or_absent", of.path, at.strict, constant)
                 return _call("index", of.strict, at.strict, constant), lenient, path
             case Function():
@@ -250,7 +250,8 @@ class _Program:
         """Compile what was collected; `main` is the function to call."""
         module = ast.fix_missing_locations(ast.Module(body=self.functions, type_ignores=[]))
         namespace: dict[str, Any] = {"__builtins__": {}, **_NAMESPACE, **self.constants}
-        exec(compile(module, "<expression>", "exec"), namespace)  # a tree of ours: see the top of this file
+        # The only `exec`: of a tree of ours, whose every name is of this file or of `operations`.
+        exec(compile(module, "<expression>", "exec"), namespace)  # noqa: S102
         built: Evaluate = namespace[main]
         return built
 

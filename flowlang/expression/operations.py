@@ -81,25 +81,30 @@ def select_or_absent(of: Any, field: str, node: Select) -> Any:
 
 def index(of: Any, at: Any, node: Index) -> Any:
     """An item that must be there."""
-    value = index_or_absent(of, at, node)
+    value = item_or_absent(of, at, node)
     if value is ABSENT:
-        if type(of) is list and at >= 0:
-            raise ExpressionError(f"`{to_text(node)}` is absent: the list has {_count(len(of), 'item')}, index is {at}")
         raise ExpressionError(f"`{to_text(node)}` is absent")
     return value
 
 
-def index_or_absent(of: Any, at: Any, node: Index) -> Any:
-    """An item, or ABSENT where it or its list or map is not there."""
-    value = None
+def item_or_absent(of: Any, at: Any, node: Index) -> Any:
+    """An item, or ABSENT for a key that a map does not have. A list must have the position."""
     if type(of) is list and type(at) is int:
-        if 0 <= at < len(of):
-            value = of[at]
+        if not 0 <= at < len(of):
+            raise ExpressionError(f"`{to_text(node)}`: there is no item {at} in a list of {len(of)}")
+        value = of[at]
     elif type(of) is dict and type(at) is str:
         value = of.get(at)
-    elif of is not None and of is not ABSENT:
-        raise ExpressionError(f"`{to_text(node)}`: {kind_of(of)} has no index that is {kind_of(at)}")
+    else:
+        raise ExpressionError(f"{kind_of(of)} has no index that is {kind_of(at)}: `{to_text(node)}`")
     return ABSENT if value is None else value
+
+
+def index_or_absent(of: Any, at: Any, node: Index) -> Any:
+    """An item, or ABSENT where it or its list or map is not there."""
+    if of is None or of is ABSENT or (type(of) is list and type(at) is int and not 0 <= at < len(of)):
+        return ABSENT
+    return item_or_absent(of, at, node)
 
 
 def is_present(value: Any) -> bool:
@@ -514,10 +519,6 @@ def _no_fields(of: Any, node: Select) -> NoReturn:
 
 def _too_costly() -> NoReturn:
     raise ExpressionError("the evaluation takes too many steps")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _integer(value: int) -> int:
