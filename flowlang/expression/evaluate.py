@@ -190,9 +190,7 @@ class _Program:
         field, constant = ast.Constant(node.name), self.constant(node)
         path = _call("select_or_absent", of.path, field, constant)
         if node.optional:
-            lenient = _call(
-                "select_or_absent", of.strict if isinstance(node.of, Select) else of.lenient, field, constant
-            )
+            lenient = _call("select_or_absent", of.lenient, field, constant)
             return lenient, lenient, path
         lenient = _call("select_or_absent", of.strict, field, constant)
         return _call("select", of.strict, field, constant), lenient, path

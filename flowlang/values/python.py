@@ -31,8 +31,9 @@ def from_python(thing: Any, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_S
 def measure(value: Any, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE) -> None:
     """Raise BadValue if `value` is too deep or too large; shared parts count as often as they occur, as in its JSON."""
     left = max_size
+    depth = 0
     level = [value]
-    for _ in range(max_depth + 1):
+    while level:
         below: list[Any] = []
         for item in level:
             kind = type(item)
@@ -41,14 +42,15 @@ def measure(value: Any, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE)
                 below.extend(item.values())
             elif kind is list:
                 below.extend(item)
-            left -= len(item) + 2 if kind is str else 8
+            elif kind is str:
+                left -= len(item)
+            left -= 8
             if left < 8 * len(below):
                 raise BadValue("", f"the value is larger than {max_size:,} bytes")
-        if not below:
-            return
+            if depth == max_depth and (kind is dict or kind is list):
+                raise BadValue("", f"the value is nested deeper than {max_depth} levels")
         level = below
-    if any(type(item) in (dict, list) for item in level):
-        raise BadValue("", f"the value is nested deeper than {max_depth} levels")
+        depth += 1
 
 
 @dataclass(slots=True)
