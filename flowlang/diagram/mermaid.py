@@ -77,8 +77,7 @@ def _written(picture: Picture) -> Iterator[str]:
     yield f'title: "{_quoted(" ".join(fitted(picture.title, 70, 1)))}"'
     yield "---"
     yield "flowchart TB"
-    if picture.doc:
-        yield f"  %% {_coded(' '.join(fitted(picture.doc, 200, 1)))}"
+    yield from _comment(picture.doc, "  ")
     yield from _inside("", picture, names, "  ")
     for edge in picture.edges:
         yield f"  {_arrow(edge, names)}"
@@ -89,8 +88,7 @@ def _inside(scope: str, picture: Picture, names: dict[str, str], indent: str) ->
     """The nodes that stand directly in `scope`, and the scopes in it."""
     for node in picture.nodes:
         if node.scope == scope:
-            if node.doc:
-                yield f"{indent}%% {_coded(' '.join(fitted(node.doc, 200, 1)))}"
+            yield from _comment(node.doc, indent)
             left, right = SHAPES[node.kind]
             yield f'{indent}{names[node.id]}{left}"{_label(node)}"{right}'
     for inner in picture.scopes:
@@ -98,6 +96,11 @@ def _inside(scope: str, picture: Picture, names: dict[str, str], indent: str) ->
             yield f'{indent}subgraph {names[inner.id]}["{_frame(inner)}"]'
             yield from _inside(inner.id, picture, names, indent + "  ")
             yield f"{indent}end"
+
+
+def _comment(doc: str, indent: str) -> Iterator[str]:
+    for line in fitted(doc, 200, 1):
+        yield f"{indent}%% {_coded(line)}"
 
 
 def _frame(scope: Scope) -> str:
