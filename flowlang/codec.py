@@ -1,0 +1,264 @@
+"""Inputs, messages and calls as text for journals, work items and the bus, and back again without loss.
+
+Everything becomes a list that starts with the kind, its fields after it, and goes through the type-preserving JSON of
+`flowlang.values`. Written out by hand: a journal outlives the code that wrote it, so the order of fields here is a format,
+and a field that is added later goes to the end with a default for those who were written before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, assert_never
+
+from flowlang.event import (
+    Arrived,
+    Cancel,
+    EffectId,
+    Error,
+    External,
+    Failed,
+    Fired,
+    Heard,
+    Input,
+    Invoke,
+    Message,
+    Ok,
+    Policy,
+    Reason,
+    Resolved,
+    Result,
+    Settled,
+    Start,
+    Stuck,
+    Unknown,
+)
+from flowlang.values import BadJson, wire_dumps, wire_loads
+
+Parts = list[Any]
+
+
+class Undecodable(Exception):
+    """The text is nothing that we wrote."""
+
+
+def dumps(thing: Input | External | Invoke | Sequence[Result]) -> str:
+    """The text of an input, an event, a call or the results of one."""
+    return wire_dumps([_result(one) for one in thing] if isinstance(thing, tuple | list) else _parts(thing))
+
+
+def load_input(text: str) -> Input:
+    """The input that `text` stands for. Raises Undecodable."""
+    return _reading(_input_from, text)  # type: ignore[no-any-return]
+
+
+def load_external(text: str) -> External:
+    """The event that `text` stands for. Raises Undecodable."""
+    return _reading(_external_from, text)  # type: ignore[no-any-return]
+
+
+def load_call(text: str) -> Invoke:
+    """The call that `text` stands for. Raises Undecodable."""
+    return _reading(_call_from, text)  # type: ignore[no-any-return]
+
+
+def load_results(text: str) -> tuple[Result, ...]:
+    """The results that `text` stands for. Raises Undecodable."""
+    return _reading(_results_from, text)  # type: ignore[no-any-return]
+
+
+def _reading(read: Any, text: str) -> Any:
+    try:
+        return read(wire_loads(text))
+    except (BadJson, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        raise Undecodable(str(error)) from None
+
+
+# ---------------------------------------------------------------- writing
+
+
+def _parts(thing: Input | External | Invoke | Sequence[Result]) -> Parts:
+    match thing:
+        case Start(at, values):
+            return ["start", at, [[name, value] for name, value in values]]
+        case Heard(at, message):
+            return ["heard", at, _message(message)]
+        case Settled(at, path, kind, results):
+            return ["settled", at, path, kind, [_result(result) for result in results]]
+        case Stuck(at, path, kind, attempts, error, results):
+            return ["stuck", at, path, kind, attempts, _error(error), [_result(result) for result in results]]
+        case Resolved(at, path, kind, decision, value, maybe):
+            return ["resolved", at, path, kind, decision, value, None if maybe is None else _error(maybe)]
+        case Fired(at, path):
+            return ["fired", at, path]
+        case Arrived(at, path, external):
+            return ["arrived", at, path, _external(external)]
+        case Cancel(at):
+            return ["cancel", at]
+        case External():
+            return _external(thing)
+        case Invoke():
+            return _call(thing)
+        case _:
+            assert not isinstance(thing, Sequence)
+            assert_never(thing)
+
+
+def _message(message: Message) -> Parts:
+    return [
+        message.id,
+        message.run,
+        message.started,
+        message.flow,
+        message.hash,
+        message.name,
+        list(message.index),
+        _reason(message.reason),
+        list(message.open),
+        [[cause.path, cause.kind, cause.number] for cause in message.causes],
+        [[name, value] for name, value in message.data],
+    ]
+
+
+def _external(external: External) -> Parts:
+    return ["external", external.id, external.type, external.subject, external.data]
+
+
+def _call(call: Invoke) -> Parts:
+    policy = call.policy
+    return [
+        "call",
+        call.path,
+        call.kind,
+        call.service,
+        call.operation,
+        call.input,
+        [
+            policy.limit,
+            policy.backoff_min,
+            policy.backoff_max,
+            list(policy.errors),
+            policy.timeout,
+            policy.idempotent,
+        ],
+        _reason(call.reason),
+        call.undoes,
+        call.number,
+    ]
+
+
+def _result(result: Result) -> Parts:
+    match result:
+        case Ok(value):
+            return ["ok", value]
+        case Failed(error):
+            return ["failed", _error(error)]
+        case Unknown(error):
+            return ["unknown", _error(error)]
+        case _:
+            assert_never(result)
+
+
+def _reason(reason: Reason | None) -> Parts | None:
+    return None if reason is None else [reason.kind, None if reason.error is None else _error(reason.error)]
+
+
+def _error(error: Error) -> Parts:
+    return [error.name, error.message, error.path, error.data, error.has_data, error.service]
+
+
+# ---------------------------------------------------------------- reading
+
+
+def _input_from(parts: Parts) -> Input:
+    kind, at, *rest = parts
+    if type(at) is not int:
+        raise ValueError("the time is not a number")
+    match kind, rest:
+        case "start", [values]:
+            return Start(at, tuple((_text(name), value) for name, value in values))
+        case "heard", [message]:
+            return Heard(at, _message_from(message))
+        case "settled", [path, word, results]:
+            return Settled(at, _text(path), _text(word), tuple(_result_from(result) for result in results))
+        case "stuck", [path, word, attempts, error, results]:
+            known = tuple(_result_from(result) for result in results)
+            return Stuck(at, _text(path), _text(word), attempts, _error_from(error), known)
+        case "resolved", [path, word, decision, value, error]:
+            maybe = None if error is None else _error_from(error)
+            return Resolved(at, _text(path), _text(word), _text(decision), value, maybe)
+        case "fired", [path]:
+            return Fired(at, _text(path))
+        case "arrived", [path, external]:
+            return Arrived(at, _text(path), _external_from(external))
+        case "cancel", []:
+            return Cancel(at)
+        case _:
+            raise ValueError(f"no input is called {kind!r}")
+
+
+def _message_from(parts: Parts) -> Message:
+    id, run, started, flow, hash, name, index, reason, still_open, causes, data = parts
+    return Message(
+        _text(id),
+        _text(run),
+        started,
+        _text(flow),
+        _text(hash),
+        _text(name),
+        tuple(index),
+        _reason_from(reason),
+        tuple(still_open),
+        tuple(EffectId(path, kind, number) for path, kind, number in causes),
+        tuple((name, value) for name, value in data),
+    )
+
+
+def _external_from(parts: Parts) -> External:
+    kind, id, type, subject, data = parts
+    if kind != "external":
+        raise ValueError(f"{kind!r} is no event")
+    return External(_text(id), _text(type), _text(subject), data)
+
+
+def _call_from(parts: Parts) -> Invoke:
+    word, path, kind, service, operation, given, policy, reason, undoes, number = parts
+    if word != "call":
+        raise ValueError(f"{word!r} is no call")
+    limit, low, high, errors, timeout, idempotent = policy
+    how = Policy(limit, low, high, tuple(errors), timeout, idempotent)
+    return Invoke(path, kind, service, operation, given, how, _reason_from(reason), undoes, number)
+
+
+def _results_from(parts: Parts) -> tuple[Result, ...]:
+    return tuple(_result_from(one) for one in parts)
+
+
+def _result_from(parts: Parts) -> Result:
+    kind, value = parts
+    match kind:
+        case "ok":
+            return Ok(value)
+        case "failed":
+            return Failed(_error_from(value))
+        case "unknown":
+            return Unknown(_error_from(value))
+        case _:
+            raise ValueError(f"no result is called {kind!r}")
+
+
+def _reason_from(parts: Parts | None) -> Reason | None:
+    if parts is None:
+        return None
+    kind, error = parts
+    return Reason(_text(kind), None if error is None else _error_from(error))
+
+
+def _error_from(parts: Parts) -> Error:
+    name, message, path, data, has_data, service = parts
+    return Error(_text(name), _text(message), _text(path), data, has_data, _text(service))
+
+
+def _text(thing: Any) -> str:
+    if not isinstance(thing, str):
+        raise ValueError(f"{thing!r} is not text")
+    return thing
