@@ -6,7 +6,8 @@ that holds its table needs nothing else: no flow, no kernel, no contract of anyb
 
 Event names are path and port (`order_fulfilment/charge.ok`): an event is named by who produced it, so an event of one
 block can play several parts at once (the ok of a step is the start of the next one and, at the end of a branch, what the
-join waits for). An empty part adds no row: its start counts as its ok, its undo as its gone.
+join waits for). An empty part adds no row: its start counts as its ok, its undo as its gone. What has nothing to undo is
+passed over by an undo in the same way.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """Do an operation when started; undo it when told so. `stuck` and `unstuck` tell the run's owner that an operator is
+    """Do an operation when started; undo it when told so (`undo` is empty where there is nothing to undo). `stuck` and `unstuck` tell the run's owner that an operator is
     needed, and that one has decided; they are numbered, since the second can overtake the first."""
 
     path: str
@@ -57,7 +58,6 @@ class LetRow:
 
     path: str
     start: Events
-    undo: Events
     name: str
     value: Expression
     schema: Schema | None
@@ -71,7 +71,6 @@ class EmitRow:
 
     path: str
     start: Events
-    undo: Events
     type: EventType
     data: Expression
     ok: Wire

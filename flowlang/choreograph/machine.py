@@ -354,8 +354,6 @@ class _Turn:
             case StepRow():
                 assert isinstance(cell, DoCell) and cell.step.state == "ok", (row.path, cell)
                 self.undo_step(row, cell, reason, heard.causes)
-            case LetRow() | EmitRow():
-                self.say(row.gone, {}, heard.causes, reason)
             case SwitchRow():
                 assert isinstance(cell, ChoiceCell)
                 self.say(row.ways[cell.way].undo, {}, heard.causes, reason)
@@ -373,8 +371,8 @@ class _Turn:
                 assert isinstance(cell, ScopeCell)
                 part = row.body if cell.ran == 0 else row.takers[cell.ran - 1].part
                 self.say(part.undo, {}, heard.causes, reason)
-            case FailRow() | RunRow():
-                raise AssertionError("failures and runs are not undone")
+            case LetRow() | EmitRow() | FailRow() | RunRow():
+                raise AssertionError(f"{row.path} is not undone")
             case _:
                 assert_never(row)
 

@@ -84,8 +84,6 @@ def _lines(row: Row, table: Table) -> Iterator[Line]:
                     f"{by.service}.{by.name}({row.compensate.input.text.strip('{} ')})",
                     say(row.gone),
                 )
-            elif row.undo:
-                yield say.heard(row.undo), "nothing to undo", say(row.gone)
         case LetRow():
             yield say.heard(row.start), f"{row.name} = {row.value.text}", say(row.ok)
         case EmitRow():

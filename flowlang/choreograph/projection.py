@@ -2,7 +2,8 @@
 
 Every port of every block becomes an event named by its producer, and every block becomes a row at its owner. Ports are
 shared: in a sequence the ok of one part is the start of the next, and the gone of one part is the undo of the one before,
-so a sequence costs no message and no row. `_Wiring` says which events a block's ok and gone are; `_Projection` walks the
+so a sequence costs no message and no row. What has nothing to undo (a read, a value, an emitted event) is passed over on
+the way back: the undo that would have reached it counts as its gone. `_Wiring` says which events a block's ok and gone are; `_Projection` walks the
 kernel once and leaves rows behind. Then two facts about the rows as a whole are filled into their wires: who hears each
 event, and which values it must carry (backward liveness, in `liveness.py`).
 """
@@ -84,7 +85,7 @@ class _Projection:
                     StepRow(
                         node.path,
                         start,
-                        undo,
+                        undo if node.undo else (),
                         node.name,
                         node.operation,
                         node.input,
@@ -96,15 +97,15 @@ class _Projection:
                         _port(node, "unstuck"),
                     ),
                 )
-                return (ok.event,), (gone.event,)
+                return (ok.event,), _gone_of(node, undo)
             case ir.Let():
                 ok, gone = _port(node, "ok"), _port(node, "gone")
-                self.row(node.path, LetRow(node.path, start, undo, node.name, node.value, node.schema, ok, gone))
-                return (ok.event,), (gone.event,)
+                self.row(node.path, LetRow(node.path, start, node.name, node.value, node.schema, ok, gone))
+                return (ok.event,), _gone_of(node, undo)
             case ir.Emit():
                 ok, gone = _port(node, "ok"), _port(node, "gone")
-                self.row(node.path, EmitRow(node.path, start, undo, node.event, node.data, ok, gone))
-                return (ok.event,), (gone.event,)
+                self.row(node.path, EmitRow(node.path, start, node.event, node.data, ok, gone))
+                return (ok.event,), _gone_of(node, undo)
             case ir.Fail():
                 gone = _port(node, "gone")
                 self.row(node.path, FailRow(node.path, start, node.error, node.message, gone))
@@ -198,9 +199,13 @@ def _each(events: list[str]) -> Events:
 
 
 def _gone_of(node: ir.Node, undo: Events) -> Events:
-    """The events that say that `node` is gone; those of an empty part are what undoes it."""
+    """The events that say that `node` is gone; those of what has nothing to undo are also what undoes it."""
     match node:
-        case ir.Step() | ir.Let() | ir.Emit() | ir.Fail() | ir.Fork() | ir.Catch():
+        case ir.Step() if node.undo is not None:
+            return (f"{node.path}.gone",)
+        case ir.Step() | ir.Let() | ir.Emit():
+            return _each([f"{node.path}.gone", *undo])
+        case ir.Fail() | ir.Fork() | ir.Catch():
             return (f"{node.path}.gone",)
         case ir.Sequence():
             for item in reversed(node.items):

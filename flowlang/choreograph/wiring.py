@@ -13,10 +13,10 @@ def heard(row: Row) -> Iterator[tuple[str, str, int]]:
     a part: a branch of a join by position, 0 for a scope's body and 1, 2, ... for its handlers, 0 for a run's flow; to the
     run's owner also `stuck` and `unstuck` of each step."""
     match row:
-        case StepRow() | LetRow() | EmitRow() | SwitchRow() | RaceRow():
+        case StepRow() | SwitchRow() | RaceRow():
             yield from ((event, "start", 0) for event in row.start)
             yield from ((event, "undo", 0) for event in row.undo)
-        case FailRow():
+        case LetRow() | EmitRow() | FailRow():
             yield from ((event, "start", 0) for event in row.start)
         case JoinRow():
             for number, branch in enumerate(row.branches):
