@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import cast
 
-import graphviz  # type: ignore[import-untyped,unused-ignore]
+import graphviz
 
 from flowlang.diagram.colours import ALARM, CLOCK, INK, NEWS, NOTE, PALE, PAPER, Paint, paint_of
 from flowlang.diagram.picture import Edge, EdgeKind, Node, NodeKind, Picture
