@@ -1,0 +1,108 @@
+"""Files that nobody should write, or that somebody writes to break us: each has its finding, with code and place.
+
+Every row runs `flowlang` as a process with 256 MB of memory. A row says what stands in the file, where the finding points,
+and which code it has; a wrong status, a traceback or a crash of the interpreter fails it.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.repository.command import ROOT, Said, flowlang
+
+MEMORY = 256 * 1024 * 1024
+CONTRACTS = ROOT / "specs" / "examples" / "order" / "contracts"
+HEAD = 'use contracts "contracts/*.yaml"\nflow f(order: Order) {\n'
+STEP = "  step v = orders.validate(order)\n"
+YAML = """document: { dsl: flowlang/1, name: f }
+use: { contracts: [contracts/*.yaml] }
+input: { order: Order }
+do:
+  - v: { call: orders.validate, with: "${ order }" }
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(CONTRACTS, tmp_path / "contracts")
+    return tmp_path
+
+
+def check(folder: Path, name: str) -> tuple[Said, list[tuple[str, int, int]]]:
+    """What `check` says of a file, and the code, line and column of each error."""
+    said = flowlang("check", "--format", "json", name, cwd=folder, memory=MEMORY)
+    found = [(one["code"], one["line"], one["column"]) for one in json.loads(said.out) if one["severity"] == "error"]
+    assert said.status == (1 if found else 0), said.err
+    return said, found
+
+
+def body(statements: str) -> str:
+    return f"{HEAD}{statements}}}\n"
+
+
+NESTED = "(" * 20_000 + "1" + ")" * 20_000
+BLOCKS = "sequence {\n" * 20_000 + "}\n" * 20_000
+
+TEXT = {
+    "empty file": (b"", []),
+    "only comments": (b"# nothing\n# here\n", []),
+    "byte order mark": (b"\xef\xbb\xbf" + body(STEP).encode(), []),
+    "CRLF": (body(STEP).replace("\n", "\r\n").encode(), []),
+    "invalid UTF-8": (body(STEP).encode() + b"# \xff\n", []),
+    "20,000 parentheses": (body(f"let x = {NESTED}\n").encode(), []),
+    "20,000 blocks": (body(BLOCKS).encode(), []),
+    "a sum of 10,000 terms": (body("let x = " + " + ".join(["1"] * 10_000) + "\n").encode(), []),
+    "a number of 5,000 digits": (body("  let x = " + "9" * 5_000 + "\n").encode(), []),
+    "unterminated string": (body('  let x = "abc\n').encode(), []),
+    "duplicate names": (body(STEP + STEP).encode(), []),
+    "reserved word": (body("  let case = 1\n").encode(), []),
+    "a way into Python": (body("  let x = ().__class__\n").encode(), []),
+    "a way into Python by attributes": (body("  let x = order.__class__\n").encode(), []),
+    "NUL": (body("  let x = 1\0\n").encode(), []),
+    "a string of 1 MB": (body('  let x = "' + "a" * 1_000_000 + '"\n').encode(), []),
+    "100,000 names in one line": (body("  let x = " + " ".join(["a"] * 100_000) + "\n").encode(), []),
+}
+
+TWIN = {
+    "on as a key": (YAML + "on: { event: a }\n", []),
+    "no is a text": (YAML.replace("name: f", "name: no"), []),
+    "010 is no version": (YAML.replace("name: f", "name: f, version: 010"), []),
+    "22:30 is a text": (YAML.replace("name: f", "name: f, version: 22:30"), []),
+    "duplicate keys": (YAML + "input: { order: Order }\n", []),
+    "60 KB of brackets": ("[" * 60_000, []),
+    "60 KB of braces": ("{a: " * 15_000, []),
+    "60 KB of dashes": ("- " * 30_000, []),
+    "alias bomb": (
+        "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+        [],
+    ),
+    "merge key": (YAML + "<<: { owner: orders }\n", []),
+    "python object": (YAML + "owner: !!python/object/apply:os.system [ls]\n", []),
+    "several documents": (YAML + "---\n" + YAML, []),
+    "tabs": (YAML + "owner:\n\torders\n", []),
+    "a date": (YAML.replace("name: f", "name: 2026-01-01"), []),
+    "unknown key": (YAML + "retries: 3\n", []),
+    "misspelt key": (YAML.replace("input:", "imput:"), []),
+    "empty file": ("", []),
+    "only comments": ("# nothing\n", []),
+    "a list": ("- a\n", []),
+    "a control character": (YAML + "owner: \x01\n", []),
+}
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_flow_text(name: str, folder: Path) -> None:
+    data, expected = TEXT[name]
+    (folder / "f.flow").write_bytes(data)
+    assert check(folder, "f.flow")[1] == expected
+
+
+@pytest.mark.parametrize("name", TWIN)
+def test_flow_yaml(name: str, folder: Path) -> None:
+    text, expected = TWIN[name]
+    (folder / "f.flow.yaml").write_text(text, encoding="utf-8")
+    assert check(folder, "f.flow.yaml")[1] == expected
