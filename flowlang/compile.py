@@ -5,20 +5,15 @@ Pure but for the reader that it is handed: what lies on the disk, and how far a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from flowlang import contract, ir, language
+from flowlang import contract, language
 from flowlang.check import check
-from flowlang.choreograph.owners import Owner, owners
-from flowlang.choreograph.projection import project
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import tree
-from flowlang.lower import lower
 from flowlang.source import Source
-from flowlang.table import Table
 from flowlang.unread import ContractUnread, NothingMatches, OutsideProject, Refusal
 
 if TYPE_CHECKING:
@@ -71,6 +66,17 @@ def front(source: Source, reader: Reader) -> Front:
     return Front(source, flow, contracts, tuple(sorted(found, key=lambda one: _place(one, source))))
 
 
+# `check` runs on every save and stops here, so what follows is imported when it is asked for.
+
+
+def kernel(whole: Front) -> ir.Flow:
+    """The kernel of a flow in which no error was found: what the central machine runs and what is drawn."""
+    from flowlang.lower import lower
+
+    assert whole.flow is not None
+    return lower(whole.flow, whole.contracts)
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A flow in both of its forms: the kernel for a central engine, and one table for each service of a choreography."""
@@ -81,41 +87,15 @@ class Built:
     tables: dict[str, Table]
 
 
-def build(front: Front) -> Built:
+def build(whole: Front) -> Built:
     """Both forms of a flow in which no error was found (warnings are none)."""
-    assert front.flow is not None
-    flow = lower(front.flow, front.contracts)
-    identity, owned = ir.hash_of(flow), owners(flow)
-    return Built(flow, identity, owned, project(flow, identity, owned))
-
-
-# `check` runs on every save and stops here, so what follows is imported when it is asked for.
-
-
-def kernel(whole: Front) -> ir.Flow:
-    """The kernel of a flow without errors: what the central machine runs and what is drawn."""
-    from flowlang.lower import lower
-
-    assert whole.flow is not None
-    return lower(whole.flow, whole.contracts)
-
-
-@dataclass(frozen=True, slots=True)
-class Choreography:
-    """A flow as its services run it: a table for each of them, and who decides what."""
-
-    tables: Mapping[str, Table]
-    owners: Mapping[str, Owner]
-
-
-def choreography(flow: ir.Flow) -> Choreography:
-    """One table for each service that takes part in `flow`."""
     from flowlang.choreograph.owners import owners
     from flowlang.choreograph.projection import project
     from flowlang.ir import hash_of
 
-    owned = owners(flow)
-    return Choreography(project(flow, hash_of(flow), owned), owned)
+    flow = kernel(whole)
+    identity, owned = hash_of(flow), owners(flow)
+    return Built(flow, identity, owned, project(flow, identity, owned))
 
 
 def _contracts_of(flow: tree.Flow, reader: Reader) -> tuple[list[Source], list[Diagnostic]]:

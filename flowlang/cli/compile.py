@@ -9,7 +9,7 @@ from flowlang.cli.compiled import checked
 from flowlang.cli.output import put, put_all
 from flowlang.cli.status import DONE
 from flowlang.cli.tables import to_yaml
-from flowlang.compile import choreography, kernel
+from flowlang.compile import build, kernel
 from flowlang.values import plain_dumps
 
 
@@ -19,11 +19,12 @@ from flowlang.values import plain_dumps
 @click.option("-o", "--output", metavar="DIR", help="A folder, which is made when it is not there; stdout without it.")
 def compile(file: str, target: str, output: str | None) -> int:
     """Print a flow's kernel (JSON), or one table for each service (YAML)."""
-    flow = kernel(checked(file, choreograph=target == "tables"))
+    whole = checked(file, choreograph=target == "tables")
     if target == "ir":
+        flow = kernel(whole)
         made = {f"{flow.name}.ir.json": plain_dumps(ir.to_data(flow), indent=2)}
     else:
-        tables = choreography(flow).tables
+        tables = build(whole).tables
         made = {f"{name}.table.yaml": to_yaml(table.to_data(tables[name])) for name in sorted(tables)}
     if output is None:
         put("---\n".join(made.values()), None)

@@ -1,4 +1,7 @@
-"""A flow that a command works with: one without errors. What is wrong is shown as `check` shows it, and ends the command."""
+"""A flow that a command works with: one without errors. What is wrong is shown as `check` shows it, and ends the command.
+
+It goes to stderr: only for `check` are the findings what it was asked for.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import NoReturn
 from flowlang.check import render
 from flowlang.check.allow import accept
 from flowlang.cli.files import opened, project_of
-from flowlang.cli.screen import colour, data, talk
+from flowlang.cli.screen import colour, talk
 from flowlang.cli.status import FINDINGS
 from flowlang.compile import Front, front
 from flowlang.diagnostic import Diagnostic
@@ -36,6 +39,6 @@ def checked(name: str, *, choreograph: bool = False) -> Front:
 
 def refuse(errors: list[Diagnostic], *, choreograph: bool = False) -> NoReturn:
     """Show the errors and end the command."""
-    data(render.text(errors, colour=colour(sys.stdout), choreograph=choreograph))
+    talk(render.text(errors, colour=colour(sys.stderr), choreograph=choreograph))
     talk(render.summary(errors, choreograph=choreograph))
     raise Findings()

@@ -11,7 +11,7 @@ from flowlang.choreograph.plan import plan_text
 from flowlang.cli.compiled import checked
 from flowlang.cli.output import put
 from flowlang.cli.status import DONE
-from flowlang.compile import choreography, kernel
+from flowlang.compile import build
 
 WIDTH = 100
 
@@ -20,7 +20,7 @@ WIDTH = 100
 @click.argument("file")
 def plan(file: str) -> int:
     """Show what each service hears, does and says in a choreography, and who decides what."""
-    made = choreography(kernel(checked(file, choreograph=True)))
+    made = build(checked(file, choreograph=True))
     width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
     put(plan_text(made.tables, made.owners, width), None)
     return DONE
