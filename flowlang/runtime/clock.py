@@ -1,0 +1,139 @@
+"""The time that decides: the machine's own clock, or a virtual one that jumps when there is nothing to do.
+
+The virtual clock is the event loop's: its time stands still while anything is ready, and where the loop would sleep it
+moves on by as much as the loop would have slept. So back-offs, timers and sleeping stand-ins obey it alike, three days take
+milliseconds, and the order of what happens does not depend on how fast the machine is. While the user's own code runs (see
+`real`) it passes as real time does, since nobody knows how long that code wants to take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+EPOCH = 1_767_225_600_000
+"""2026-01-01T00:00:00Z, where virtual time begins unless told otherwise."""
+
+LONGEST = 60_000  # milliseconds after which a sleeper looks at the clock again: somebody may have set it
+
+
+class Stalled(Exception):
+    """Virtual time can't go on: nothing is ready, nothing is timed, and somebody waits."""
+
+
+class SystemClock:
+    """The clock of the machine."""
+
+    def now(self) -> int:
+        """The present time."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep_until(self, due: int) -> None:
+        """Return at `due` or later, never earlier."""
+        while (left := due - self.now()) > 0:
+            await asyncio.sleep(min(left, LONGEST) / 1000)
+
+    def real(self) -> AbstractContextManager[None]:
+        """Hold this around the user's own code. Real time passes anyway."""
+        return nullcontext()
+
+
+class VirtualClock:
+    """The clock of a `_VirtualLoop`."""
+
+    def __init__(self, loop: _VirtualLoop, start: int) -> None:
+        self._loop = loop
+        self._start = start
+
+    def now(self) -> int:
+        """The present virtual time."""
+        return self._start + int(self._loop.time() * 1000 + 1e-4)
+
+    async def sleep_until(self, due: int) -> None:
+        """Return at `due` or later, never earlier."""
+        while (left := due - self.now()) > 0:
+            await asyncio.sleep(left / 1000)
+
+    @contextmanager
+    def real(self) -> Iterator[None]:
+        """Hold this around the user's own code: meanwhile virtual time passes as real time does."""
+        self._loop.outside += 1
+        try:
+            yield
+        finally:
+            self._loop.outside -= 1
+
+
+def run_virtual(main: Callable[[VirtualClock], Awaitable[T]], start: int = EPOCH) -> T:
+    """Run `main` in a loop of its own whose time is virtual and begins at `start` (milliseconds since 1970 UTC)."""
+    loop = _VirtualLoop()
+
+    async def enter() -> T:
+        return await main(VirtualClock(loop, start))
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(enter())
+
+
+class _VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop whose time moves only when it has nothing to do. `outside` counts what real time is needed for."""
+
+    def __init__(self) -> None:
+        self.moved = 0.0
+        self.outside = 0
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self.moved
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
+        self.outside += 1
+        future = super().run_in_executor(executor, func, *args)
+        future.add_done_callback(self._came_back)
+        return future
+
+    def _came_back(self, _: asyncio.Future[Any]) -> None:
+        self.outside -= 1
+
+
+class _JumpingSelector(selectors.BaseSelector):
+    """A selector that moves the loop's time on in place of sleeping."""
+
+    def __init__(self, loop: _VirtualLoop) -> None:
+        self._loop = loop
+        self._real = selectors.DefaultSelector()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._real.select(0)
+        if ready or (timeout is not None and timeout <= 0):
+            return ready
+        if self._loop.outside:
+            before = time.monotonic()
+            ready = self._real.select(timeout)
+            self._loop.moved += time.monotonic() - before
+            return ready
+        if timeout is None:
+            raise Stalled("nothing is left to happen, and somebody waits for it")
+        self._loop.moved += timeout
+        return []
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
+
+    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
+
+    def modify(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        return self._real.modify(fileobj, events, data)
+
+    def close(self) -> None:
+        self._real.close()
+
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
+        return self._real.get_map()

@@ -1,0 +1,156 @@
+"""What people ask of runs: start, send, cancel, resolve, replay. Each is one act within a turn, so it is done or not done.
+
+A refusal is raised before anything is written. The same acts serve whoever is the engine and whoever asks it by mailbox.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flowlang import codec, event
+from flowlang.codec import Undecodable
+from flowlang.event import Error, External, Value
+from flowlang.lifecycle import OVER
+from flowlang.runtime.setting import names
+from flowlang.runtime.sqlite import SqliteStore
+from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow
+from flowlang.runtime.waiting import Sent
+from flowlang.values import canonical
+
+if TYPE_CHECKING:
+    from flowlang.runtime.driver import Driver, Part
+
+DECISIONS = {"do": ("retry", "done", "fail"), "undo": ("retry", "skip", "done")}
+"""What an operator can say about a stuck call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A run, and whether it is new; if not, it had the same key (or id) and the same input."""
+
+    run: str
+    fresh: bool
+
+
+def new_row(
+    store: SqliteStore,
+    hash: str,
+    mode: str,
+    values: Mapping[str, Value],
+    key: Value,
+    run: str,
+    options: Mapping[str, str],
+    now: int,
+) -> RunRow | Started:
+    """The row of a run that is asked for, or the run that is there already. Raises NotFound, Conflict."""
+    flow = store.flow(hash, mode)
+    if flow is None:
+        raise NotFound(f"flow {hash[:12]} is not installed in mode {mode}")
+    given = canonical(dict(values))
+    text = None if key is None else canonical(key)
+    there = store.run(run) if run else None
+    if there is None and text is not None:
+        there = store.holder(flow.name, mode, text)
+    if there is None:
+        run = run or secrets.token_hex(6)
+        return RunRow(run, flow.name, hash, mode, flow.owner, text, given, "open", now, None, dict(options))
+    if there.input == given and there.flow == flow.name and there.mode == mode:
+        return Started(there.run, False)
+    what = f"the key {text}" if there.run != run else "this id"
+    raise Conflict(f"run {there.run} of `{there.flow}` has {what} with another input", there.run)
+
+
+def start(
+    driver: Driver,
+    hash: str,
+    mode: str,
+    values: Mapping[str, Value],
+    key: Value,
+    run: str,
+    options: Mapping[str, str],
+) -> Started:
+    """Begin a run, or find the one that is there already."""
+    row = new_row(driver.store, hash, mode, values, key, run, options, driver.now())
+    if isinstance(row, Started):
+        return row
+    driver.start(row, dict(values))
+    return Started(row.run, True)
+
+
+def send(driver: Driver, type: str, data: Value, subject: str, id: str) -> Sent:
+    """An event from outside. It is taken in once; without an `id` it gets one of its own."""
+    return driver.waiting.send(External(id or secrets.token_hex(16), type, subject, data))
+
+
+def cancel(driver: Driver, run: str) -> str:
+    """Ask for a run to be cancelled; the status that it has already, or `cancelling`."""
+    row = run_of(driver.store, run)
+    if row.status in OVER:
+        return row.status
+    part = driver.part(row.owner, run)
+    if part is None:
+        raise NotFound(f"run {run} has not begun yet")
+    driver.feed(part, "cancel", event.Cancel(driver.now()))
+    return "cancelling"
+
+
+def resolve(
+    driver: Driver, run: str, step: str, decision: str, kind: str = "", value: Value = None, error: Error | None = None
+) -> str:
+    """An operator's word on a stuck step, named by its path or the last part of it; returns the path."""
+    run_of(driver.store, run)
+    found: list[tuple[Part, str, str]] = []
+    for row in driver.store.parts(run):
+        part = driver.part(row.role, run) if row.role in driver.roles else None
+        for path, word in part.share.machine.stuck(part.share.program, part.state) if part is not None else ():
+            if part is not None and names(step, path) and kind in ("", word):
+                found.append((part, path, word))
+    if not found:
+        raise NotStuck(f"step `{step}` of run {run} is not stuck")
+    if len(found) > 1:
+        raise NotStuck(f"`{step}` names several stuck steps: {', '.join(sorted(path for _, path, _ in found))}")
+    part, path, word = found[0]
+    if decision not in DECISIONS[word]:
+        raise NotStuck(f"a stuck {_noun(word)} takes {', '.join(DECISIONS[word])}, not `{decision}`")
+    if decision == "retry" and (path, word) not in part.items:
+        raise NotStuck(f"the compensation of `{step}` can't be called at all; say skip or done")
+    resolved = event.Resolved(driver.now(), path, word, decision, value, error)
+    driver.resolve(part, f"resolved:{word}:{path}:{part.seq}", resolved)
+    return path
+
+
+def replay(driver: Driver, id: int) -> str:
+    """Take a dead letter in again; what came of it: "" or why it is dead once more."""
+    dead = next((row for row in driver.store.dead() if row.id == id), None)
+    if dead is None:
+        raise NotFound(f"there is no dead letter {id}")
+    driver.store.unbury(id)
+    try:
+        external = codec.load_external(dead.body)
+    except Undecodable:
+        driver.bus.post(dead.role, f"replay:{id}", dead.run, dead.hash, dead.body)
+        return ""
+    return _send_again(driver, dead, external)
+
+
+def _send_again(driver: Driver, dead: DeadRow, external: External) -> str:
+    if dead.role:
+        driver.waiting.heard(dead.role, external)
+        return ""
+    driver.store.erase_event(external.id)
+    return driver.waiting.send(external).problem
+
+
+def run_of(store: SqliteStore, run: str) -> RunRow:
+    """A run that there is. Raises NotFound."""
+    row = store.run(run)
+    if row is None:
+        raise NotFound(f"there is no run {run}")
+    return row
+
+
+def _noun(kind: str) -> str:
+    return "compensation" if kind == "undo" else "step"

@@ -1,0 +1,455 @@
+"""One driver for both modes: it folds inputs into states, makes what follows durable, and only then lets it happen.
+
+Everything happens in *turns*. A turn gathers what one pass of the event loop brought (results, messages, commands,
+timers), feeds it to the machines, writes journal and intents in one transaction, commits, and then releases the effects:
+calls begin, messages leave. So nothing outside ever happens whose intent is not on the disk, and one commit serves
+many runs. The state of a run is a fold over its journal and is kept in memory only; to recover is to fold again.
+
+What a machine wants is carried out by three helpers that share the turn: `work` (calls), `waiting` (external events) and
+`bus` (messages between services). Timers are few lines and stand here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, assert_never
+
+from flowlang import codec, event
+from flowlang.event import Effect, Input
+from flowlang.lifecycle import OVER, run_after
+from flowlang.runtime import failpoint
+from flowlang.runtime.bus import Bus
+from flowlang.runtime.clock import LONGEST
+from flowlang.runtime.ports import Caller
+from flowlang.runtime.programs import Gate, Share, State, gate_of
+from flowlang.runtime.setting import Notice, Outside
+from flowlang.runtime.sqlite import SqliteStore
+from flowlang.runtime.store import ListenRow, PartRow, RunRow, TimerRow, WorkRow
+from flowlang.runtime.waiting import Waiting
+from flowlang.runtime.work import Work
+
+T = TypeVar("T")
+
+BATCH = 256  # timers and inputs that one turn takes, so that a flood of them holds up nobody else
+KEPT_PARTS = 10_000  # parts without work that stay in memory
+FINISH_MOVES = {"completed": "complete", "failed": "fail", "cancelled": "cancel"}
+
+
+@dataclass(slots=True)
+class Part:
+    """One role's part of one run, in memory: its state, how long its journal is, what is in it, its open calls."""
+
+    role: str
+    run: str
+    share: Share
+    state: State
+    started: int
+    status: str
+    seq: int = 0
+    seen: set[str] = field(default_factory=set)
+    items: dict[tuple[str, str], WorkRow] = field(default_factory=dict)
+    caller: Caller | None = None
+
+
+class Driver:
+    """Drives the parts that `roles` have in the runs of one store. Use it inside a running event loop."""
+
+    def __init__(self, store: SqliteStore, roles: tuple[str, ...], outside: Outside) -> None:
+        self.store = store
+        self.roles = set(roles)
+        self.outside = outside
+        self.clock = outside.clock
+        self.failure: BaseException | None = None
+        self.parts: dict[tuple[str, str], Part] = {}
+        self.listens: dict[str, ListenRow] = store.listens()
+        self.gates: dict[str, list[Gate]] = {}
+        self.live: dict[str, int] = {}  # how many things of a run go on by themselves
+        self.over: dict[str, str] = {}  # runs that ended while we looked
+        self.active: set[str] = set()  # runs that we have taken up
+        self.everything = False  # whether all runs are taken up
+        self.stopping = False
+        self.options: Mapping[str, str] = {}  # of the runs that events start
+        self.work = Work(self)
+        self.waiting = Waiting(self)
+        self.bus = Bus(self)
+        self._loop = asyncio.get_running_loop()
+        self._shares: dict[tuple[str, str, str], Share] = {}
+        self._todo: deque[Callable[[], object]] = deque()
+        self._inner: deque[Callable[[], object]] = deque()
+        self._released: list[Callable[[], object]] = []
+        self._scheduled = False
+        self._heap: list[tuple[int, str, str, str]] = []
+        self._due: dict[tuple[str, str, str], int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+        self._watchers: list[Callable[[], bool]] = []
+        self._answers: set[asyncio.Future[Any]] = set()
+        self.learn()
+
+    # ------------------------------------------------------------ turns
+
+    def schedule(self) -> None:
+        """See to it that there is a turn soon."""
+        if not self._scheduled and self.failure is None:
+            self._scheduled = True
+            self._loop.call_soon(self._turn)
+
+    def do(self, act: Callable[[], object]) -> None:
+        """Let `act` be a part of the next turn."""
+        self._todo.append(act)
+        self.schedule()
+
+    def then(self, act: Callable[[], object]) -> None:
+        """Let `act` follow within this turn, before anything else comes in."""
+        self._inner.append(act)
+
+    def release(self, act: Callable[[], object]) -> None:
+        """Let `act` happen once this turn is committed."""
+        self._released.append(act)
+
+    def at(self, due: int, act: Callable[[], object]) -> None:
+        """Let `act` be part of a turn at `due` or later."""
+        left = due - self.clock.now()
+        if left <= 0:
+            return self.do(act)
+        self._loop.call_later(min(left, LONGEST) / 1000, self.at, due, act)
+
+    async def submit(self, act: Callable[[], T]) -> T:
+        """What `act` returns or raises inside a turn, after its commit. A refusal must be raised before `act` writes."""
+        answer: asyncio.Future[T] = self._future()
+
+        def carry_out() -> None:
+            try:
+                result = act()
+            except self.outside.refusals as refusal:
+                problem = refusal  # the name of an except clause ends with it
+                return self.release(lambda: None if answer.done() else answer.set_exception(problem))
+            self.release(lambda: None if answer.done() else answer.set_result(result))
+
+        self.do(carry_out)
+        return await answer
+
+    async def until(self, condition: Callable[[], T | None]) -> T:
+        """The first thing but None that `condition` says; it is asked after each turn."""
+        answer: asyncio.Future[T] = self._future()
+
+        def look() -> bool:
+            found = None if answer.done() else condition()
+            if found is not None:
+                answer.set_result(found)
+            return answer.done()
+
+        if not look():
+            self._watchers.append(look)
+        return await answer
+
+    def _future(self) -> asyncio.Future[Any]:
+        """A future that fails when the driver does."""
+        if self.failure is not None:
+            raise self.failure
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self._answers.add(answer)
+        answer.add_done_callback(self._answers.discard)
+        return answer
+
+    def look_again(self) -> None:
+        """Ask all conditions anew: something changed outside of a turn."""
+        self._watchers = [look for look in self._watchers if not look()]
+
+    def idle(self) -> bool:
+        """Whether nothing at all is in progress here but calls and timers."""
+        return not (self._todo or self._scheduled or self.bus.pending())
+
+    def count(self, run: str, by: int) -> None:
+        """One thing more or less of a run goes on by itself: a call, or something on its way."""
+        left = self.live.get(run, 0) + by
+        if left:
+            self.live[run] = left
+        else:
+            self.live.pop(run, None)
+
+    def timed(self) -> bool:
+        """Whether some block waits for a timer."""
+        return bool(self._due)
+
+    def fail(self, problem: BaseException) -> None:
+        """Stop for good: whoever waits is told, and what is on the disk is true."""
+        if self.failure is None:
+            self.failure = problem
+        for answer in tuple(self._answers):
+            if not answer.done():
+                answer.set_exception(self.failure)
+
+    def _turn(self) -> None:
+        self._scheduled = False
+        if self.failure is not None:
+            return
+        try:
+            self.store.begin()
+            self._gather()
+            failpoint.hit("before-commit")
+            self.store.commit()
+        except BaseException as problem:
+            self._released.clear()
+            self.fail(problem)
+            self.store.rollback()
+            if not isinstance(problem, Exception):
+                raise
+            return
+        failpoint.hit("after-commit")
+        self._let_go()
+        self.look_again()
+
+    def _gather(self) -> None:
+        """Everything that this turn does: first what came from outside, then timers, so that an event that was there in
+        time is seen before its deadline."""
+        self.bus.begin_turn()
+        self.drain()
+        for _ in range(min(len(self._todo), BATCH)):
+            self._todo.popleft()()
+            self.drain()
+        if not self._todo:
+            self._fire()
+        if self._todo or self.bus.pending():
+            self.schedule()
+
+    def drain(self) -> None:
+        """Do what follows from what was just fed, before anything else comes in."""
+        while self._inner:
+            self._inner.popleft()()
+
+    def _let_go(self) -> None:
+        released, self._released = self._released, []
+        for act in released:
+            act()
+        self._set_alarm()
+        while len(self.parts) > KEPT_PARTS and self._evict():
+            pass
+
+    def _evict(self) -> bool:
+        for key, part in self.parts.items():
+            if not part.items:
+                del self.parts[key]
+                return True
+        return False
+
+    # ------------------------------------------------------------ flows
+
+    def learn(self) -> None:
+        """Look again at what is installed."""
+        self.listens = self.store.listens()
+        newest = {flow.name: flow for flow in self.store.flows()}
+        self.gates.clear()
+        for flow in newest.values():
+            gate = gate_of(flow)
+            if gate is not None:
+                self.gates.setdefault(gate.type, []).append(gate)
+
+    def share(self, hash: str, role: str, mode: str = "") -> Share | None:
+        """What `role` holds of a flow, or None when it is not installed here."""
+        mode = mode or ("orchestrate" if role.startswith("@") else "choreograph")
+        found = self._shares.get((hash, mode, role))
+        if found is None:
+            body = self.store.share(hash, mode, role)
+            if body is None:
+                return None
+            found = self._shares[hash, mode, role] = self.outside.load(hash, mode, role, body)
+        return found
+
+    # ------------------------------------------------------------ parts
+
+    def begin_part(self, share: Share, run: str, started: int) -> Part:
+        """`share.role` takes part in a run that it had not heard of."""
+        part = Part(share.role, run, share, share.machine.initial(share.program, run, started), started, "open")
+        self.store.add_part(PartRow(share.role, run, share.hash, share.mode, started, "open", 0))
+        self.parts[share.role, run] = part
+        self.active.add(run)
+        return part
+
+    def part(self, role: str, run: str) -> Part | None:
+        """A role's part of a run, folded from its journal where it is not in memory."""
+        if not self.everything and run not in self.active:
+            self.take_up(run)
+        found = self.parts.get((role, run))
+        return found if found is not None else self._load(role, run)
+
+    def _load(self, role: str, run: str) -> Part | None:
+        row = self.store.part(role, run)
+        if row is None:
+            return None
+        share = self.share(row.hash, role, row.mode)
+        assert share is not None, f"run {run} is of a flow that was never installed"
+        state = share.machine.initial(share.program, run, row.started)
+        part = Part(role, run, share, state, row.started, row.status)
+        for id, _, body in self.store.journal(role, run):
+            share.machine.advance(share.program, state, codec.load_input(body))
+            part.seen.add(id)
+            part.seq += 1
+        for work in self.store.work(role, run):
+            if work.item.state != "done":
+                part.items[work.item.call.path, work.item.call.kind] = work
+        self.parts[role, run] = part
+        return part
+
+    def take_up(self, run: str = "") -> None:
+        """Go on with a run, or with everything in the store: what was under way, unsaid, unheard, timed."""
+        if self.everything or run in self.active:
+            return
+        if run:
+            self.active.add(run)
+        else:
+            self.everything = True
+        taken = self.active if not run else set()
+        for role in sorted(self.roles):
+            for row in self.store.open_work(role, run):
+                if row.run not in taken:
+                    self.then(lambda row=row: self.work.recover(row))  # type: ignore[misc]
+            for timer in self.store.role_timers(role, run):
+                self._remember(timer)
+            for said in self.store.unsent(role, run):
+                self.bus.say_again(said)
+        self.bus.look(run)
+
+    # ------------------------------------------------------------ feeding
+
+    def feed(self, part: Part, id: str, input: Input) -> list[Effect] | None:
+        """Fold one input into a part and make durable what follows; None where it was fed before or came too late."""
+        if id in part.seen:
+            return None
+        if part.status in OVER:
+            self.store.drop(part.role, part.run)
+            return None
+        machine, program = part.share.machine, part.share.program
+        effects = machine.advance(program, part.state, input)
+        part.seen.add(id)
+        self.store.append(part.role, part.run, part.seq, id, input.at, codec.dumps(input))
+        part.seq += 1
+        for effect in effects:
+            self._carry_out(part, input, effect)
+        if part.status not in OVER and machine.closed(part.state):
+            self._set_status(part, "close")
+        if part.status not in OVER:
+            self._judge(part)
+        self.tell(Notice(input.at, part.run, part.role, input))
+        return effects
+
+    def _carry_out(self, part: Part, input: Input, effect: Effect) -> None:
+        """Make one effect durable; those outside are released by the commit."""
+        match effect:
+            case event.Invoke():
+                self.work.open(part, effect, input.at)
+            case event.Halt(path):
+                self.work.halt(part, path)
+            case event.SetTimer(path, due):
+                timer = TimerRow(part.role, part.run, path, due)
+                self.store.set_timer(timer)
+                self._remember(timer)
+            case event.StopTimer(path):
+                self.store.stop_timer(part.role, part.run, path)
+                self._due.pop((part.role, part.run, path), None)
+            case event.Arm():
+                self.waiting.arm(part, effect)
+            case event.Disarm(path):
+                self.store.disarm(part.role, part.run, path)
+            case event.Took() | event.Declined():
+                pass  # `waiting`, which offered the event, reads the answer
+            case event.Send(to, message):
+                self.bus.say(part, message.id, to, codec.dumps(event.Heard(input.at, message)))
+            case event.Publish():
+                self.waiting.publish(part, effect)
+            case event.Finish(status):
+                self._set_status(part, FINISH_MOVES[status])
+                self.store.finish_run(part.run, status, input.at)
+                self.release(lambda: self.over.__setitem__(part.run, status))
+            case _:
+                assert_never(effect)
+
+    def _judge(self, part: Part) -> None:
+        """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""
+        if any(row.item.state != "stuck" for row in part.items.values()):
+            return
+        stuck = bool(part.items) or bool(part.share.machine.stuck(part.share.program, part.state))
+        if stuck != (part.status == "stuck"):
+            self._set_status(part, "stick" if stuck else "unstick")
+
+    def _set_status(self, part: Part, move: str) -> None:
+        part.status = run_after(part.status, move)
+        self.store.set_part(part.role, part.run, part.status)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell whoever watches, once it is true."""
+        if self.outside.notice is not None:
+            self.release(lambda: self.outside.notice and self.outside.notice(notice))
+
+    # ------------------------------------------------------------ runs
+
+    def start(self, row: RunRow, values: dict[str, Any]) -> None:
+        """Begin a run whose owner is driven here."""
+        self.store.add_run(row)
+        share = self.share(row.hash, row.owner, row.mode)
+        assert share is not None, f"flow {row.hash} is not installed"
+        self.active.add(row.run)
+        part = self.begin_part(share, row.run, row.started)
+        self.feed(part, "start", event.Start(row.started, tuple(values.items())))
+
+    def resolve(self, part: Part, id: str, resolved: event.Resolved) -> None:
+        """An operator's word on a stuck step."""
+        self.feed(part, id, resolved)
+        self.work.resolved(part, resolved)
+        if part.status not in OVER:
+            self._judge(part)
+
+    # ------------------------------------------------------------ timers
+
+    def _remember(self, timer: TimerRow) -> None:
+        key = (timer.role, timer.run, timer.path)
+        self._due[key] = timer.due
+        heapq.heappush(self._heap, (timer.due, *key))
+
+    def _fire(self) -> None:
+        """Wake the blocks whose time has come, the earliest first."""
+        for _ in range(BATCH):
+            if not self._heap or self._heap[0][0] > self.clock.now():
+                return
+            due, role, run, path = heapq.heappop(self._heap)
+            if self._due.get((role, run, path)) != due:
+                continue  # stopped, or set anew
+            del self._due[role, run, path]
+            self.store.stop_timer(role, run, path)
+            part = self.part(role, run)
+            if part is not None:
+                self.feed(part, f"fired:{path}:{due}", event.Fired(self.clock.now(), path))
+                self.drain()
+        self.schedule()
+
+    def _set_alarm(self) -> None:
+        """One alarm for the earliest timer. It may ring early, when the clock is set; then it is set again."""
+        while self._heap and self._due.get(self._heap[0][1:]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._heap:
+            left = self._heap[0][0] - self.clock.now()
+            self._alarm = self._loop.call_later(min(max(left, 0), LONGEST) / 1000, self._ring)
+
+    def _ring(self) -> None:
+        if self._heap and self._heap[0][0] <= self.clock.now():
+            self.schedule()
+        else:
+            self._set_alarm()
+
+    # ------------------------------------------------------------ ending
+
+    def stop(self) -> None:
+        """Begin nothing any more; what is under way may end."""
+        self.stopping = True
+        if self._alarm is not None:
+            self._alarm.cancel()
+
+    def now(self) -> int:
+        """The present time."""
+        return self.clock.now()

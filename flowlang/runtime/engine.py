@@ -1,0 +1,250 @@
+"""The engine: owns a store, drives every role in it, and does what people ask.
+
+    async with Engine.open(path, callers=callers) as engine:
+        hash = await engine.install(installation)
+        started = await engine.start(hash, "orchestrate", {"order": order})
+        status = await engine.until(started.run)
+
+Opening starts nothing: a run goes on when it is started, resumed, asked for, or reached by an event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+
+from flowlang.event import Error, Value
+from flowlang.lifecycle import OVER
+from flowlang.runtime import desk, lock, mailbox
+from flowlang.runtime.clock import SystemClock, VirtualClock
+from flowlang.runtime.desk import Started
+from flowlang.runtime.driver import Driver
+from flowlang.runtime.ports import Caller
+from flowlang.runtime.programs import Installation, Share, share_of
+from flowlang.runtime.setting import NO_CRASH, Crash, Notice, Outside, RealClock, Setting
+from flowlang.runtime.sqlite import MEMORY, SqliteStore, open_store
+from flowlang.runtime.store import ENGINE, DeadRow
+from flowlang.runtime.waiting import Sent, text_of
+
+__all__ = ["Crash", "Engine", "Notice", "Sent", "Setting", "Started"]
+
+POLL = 0.02  # seconds between two looks for what other processes ask
+EXPIRY = 60_000  # milliseconds between two looks for kept events whose time is over
+
+
+class Engine:
+    """An engine that lives on a store. Made by `Engine.open`."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.store: SqliteStore = driver.store
+        self.driver = driver
+        self._holds = 0
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(
+        path: str,
+        *,
+        callers: Callable[[Setting], Caller],
+        clock: RealClock | None = None,
+        notice: Callable[[Notice], None] | None = None,
+        crash: Crash = NO_CRASH,
+        poll: bool = True,
+        jitter: Callable[[], float] = random.random,
+        workers: int = 256,
+        load: Callable[[str, str, str, str], Share] = share_of,
+    ) -> AsyncIterator[Engine]:
+        """The engine of the store at `path`, or of one in memory (`memory`). Raises StoreOwned when another engine lives
+        there, StoreRefused, StoreError. With a virtual clock nobody else is listened to."""
+        in_memory = path in ("memory", MEMORY)
+        held = None if in_memory else lock.take(path)
+        try:
+            store = open_store(MEMORY if in_memory else path)
+            try:
+                outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
+                async with running(store, outside) as driver:
+                    engine = Engine(driver)
+                    listens = poll and not in_memory and not isinstance(clock, VirtualClock)
+                    poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
+                    try:
+                        yield engine
+                    finally:
+                        await _ended(poller)
+            finally:
+                store.close()
+        finally:
+            if held is not None:
+                held.release()
+
+    # ------------------------------------------------------------ flows
+
+    async def install(self, installation: Installation) -> str:
+        """Make a flow known in one mode; returns its hash. The newest of a name is the one that events start."""
+        driver, flow = self.driver, installation.flow
+
+        def act() -> str:
+            install(driver.store, installation)
+            driver.roles.update(installation.shares)
+            driver.learn()
+            driver.bus.look_at_parked()
+            return flow.hash
+
+        return await driver.submit(act)
+
+    # ------------------------------------------------------------ runs
+
+    async def start(
+        self,
+        hash: str,
+        mode: str,
+        values: Mapping[str, Value],
+        key: Value = None,
+        run: str = "",
+        options: Mapping[str, str] | None = None,
+    ) -> Started:
+        """Begin a run with these values, which fit the flow's parameters. Raises NotFound, Conflict."""
+        given = options or {}
+        return await self.driver.submit(lambda: desk.start(self.driver, hash, mode, values, key, run, given))
+
+    async def until(self, run: str, follow: bool = False) -> str:
+        """The status of a run that is over, else `stuck`, or `waits` when nothing of it goes on by itself. With `follow`
+        a run that waits is waited for, under a virtual clock as long as anything can still happen."""
+        desk.run_of(self.store, run)
+        return await self.driver.until(lambda: self._conclusion(run, follow))
+
+    async def quiet(self) -> None:
+        """Return when nothing goes on by itself any more, in any run that was taken up."""
+        driver = self.driver
+        await driver.until(lambda: True if not driver.live and driver.idle() else None)
+
+    def _conclusion(self, run: str, follow: bool) -> str | None:
+        driver = self.driver
+        status = driver.over.get(run)
+        if status is None and run not in driver.live:
+            status = desk.run_of(self.store, run).status
+        if status in OVER:
+            return status
+        if run in driver.live or (follow and self._holds):
+            return None
+        if any(part.status == "stuck" for part in self.store.parts(run)):
+            return "stuck"
+        if follow and not (isinstance(driver.clock, VirtualClock) and self._exhausted()):
+            return None
+        return "waits"
+
+    def _exhausted(self) -> bool:
+        """Under a virtual clock: whether nothing can happen any more."""
+        return not self.driver.live and not self.driver.timed() and self.driver.idle()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """While this is held, something may still come from outside: `until(follow=True)` doesn't give up."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+            asyncio.get_running_loop().call_soon(self.driver.look_again)
+
+    async def resume(self, run: str = "") -> tuple[str, ...]:
+        """Go on with a run, or with all; returns those that are open. Raises NotFound."""
+        driver = self.driver
+
+        def act() -> tuple[str, ...]:
+            if run:
+                desk.run_of(driver.store, run)
+            driver.take_up(run)
+            return tuple(row.run for row in driver.store.runs("open") if run in ("", row.run))
+
+        return await driver.submit(act)
+
+    # ------------------------------------------------------------ what people ask
+
+    async def send(self, type: str, data: Value, subject: str = "", id: str = "") -> Sent:
+        """An event from outside."""
+        return await self.driver.submit(lambda: desk.send(self.driver, type, data, subject, id))
+
+    async def cancel(self, run: str) -> str:
+        """Ask for a run to be cancelled: `cancelling`, or the status that it has already. Raises NotFound."""
+        return await self.driver.submit(lambda: desk.cancel(self.driver, run))
+
+    async def resolve(
+        self, run: str, step: str, decision: str, kind: str = "", value: Value = None, error: Error | None = None
+    ) -> str:
+        """An operator's word on a stuck step; returns its path. Raises NotFound, NotStuck."""
+        return await self.driver.submit(lambda: desk.resolve(self.driver, run, step, decision, kind, value, error))
+
+    def dead(self) -> list[DeadRow]:
+        """All dead letters."""
+        return self.store.dead()
+
+    async def replay(self, id: int) -> str:
+        """Take a dead letter in again: "", or why it is dead once more. Raises NotFound."""
+        return await self.driver.submit(lambda: desk.replay(self.driver, id))
+
+    async def drain(self) -> None:
+        """Begin nothing any more, and return when what is under way has ended and is on the disk."""
+        await drain(self.driver)
+
+
+def install(store: SqliteStore, installation: Installation) -> None:
+    """Write a flow into a store. Within a transaction."""
+    store.add_flow(installation.flow, dict(installation.shares))
+    before = store.listens()
+    for row in installation.listens:
+        store.listen(row)
+        known = before.get(row.type)
+        for field in row.fields:
+            if known is not None and field not in known.fields:
+                _index_kept(store, row.type, field)
+
+
+def _index_kept(store: SqliteStore, type: str, field: str) -> None:
+    """Events that are kept already can be asked for by one more field."""
+    for kept in store.events_of(type, 0):
+        text = text_of(field, kept.event)
+        if text is not None:
+            store.add_key(type, field, text, kept.seq)
+
+
+@asynccontextmanager
+async def running(store: SqliteStore, outside: Outside, roles: tuple[str, ...] | None = None) -> AsyncIterator[Driver]:
+    """A driver of `roles` (all that there are, by default) for as long as the block lasts."""
+    driver = Driver(store, roles if roles is not None else (ENGINE, *store.roles()), outside)
+    watch = asyncio.create_task(_expire(driver)) if roles is None else None
+    try:
+        yield driver
+    finally:
+        driver.stop()
+        driver.fail(asyncio.CancelledError())
+        await _ended(watch)
+        calls = driver.work.running()
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+
+async def drain(driver: Driver) -> None:
+    """Begin nothing any more, and return when what is under way has ended and is on the disk."""
+    driver.stop()
+    while calls := driver.work.running():
+        await asyncio.wait(calls)
+    await driver.submit(lambda: None)
+
+
+async def _expire(driver: Driver) -> None:
+    """Give up kept events whose time is over, now and then. Not under a virtual clock, whose time would never end."""
+    if isinstance(driver.clock, VirtualClock):
+        return
+    while True:
+        if driver.store.next_expiry() is not None:
+            driver.do(driver.waiting.expire)
+        await asyncio.sleep(EXPIRY / 1000)
+
+
+async def _ended(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

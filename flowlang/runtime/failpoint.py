@@ -1,0 +1,62 @@
+"""Places at which a test can kill the process or step in. Off, a place costs one comparison.
+
+    FLOWLANG_FAILPOINT=after-commit:3 flowlang run ...        # kill -9 when the place is passed for the third time
+
+Places: before-commit, after-commit (of a turn), before-effect, after-effect (a call), after-publish, before-mark-sent
+(the outbox), before-ack (the bus).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+
+PLACES = (
+    "before-commit",
+    "after-commit",
+    "before-effect",
+    "after-effect",
+    "after-publish",
+    "before-mark-sent",
+    "before-ack",
+)
+
+VARIABLE = "FLOWLANG_FAILPOINT"
+
+_hooks: list[Callable[[str], None]] = []
+
+
+def hit(place: str) -> None:
+    """The process is at `place`."""
+    if _hooks:
+        _hooks[0](place)
+
+
+def set_hook(hook: Callable[[str], None] | None) -> None:
+    """What happens at every place from now on; None switches all off."""
+    _hooks[:] = [] if hook is None else [hook]
+
+
+def kill() -> None:
+    """End this process as `kill -9` does: nothing is flushed, nobody is told."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def from_environment(text: str | None) -> Callable[[str], None] | None:
+    """The hook that `place:count` asks for. Raises ValueError for a place that there is not."""
+    if not text:
+        return None
+    wanted, _, number = text.partition(":")
+    if wanted not in PLACES:
+        raise ValueError(f"there is no failpoint `{wanted}`; there are {', '.join(PLACES)}")
+    left = int(number or 1)
+
+    def count(place: str) -> None:
+        nonlocal left
+        if place == wanted:
+            left -= 1
+            if left == 0:
+                kill()
+
+    return count

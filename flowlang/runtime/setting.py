@@ -1,0 +1,90 @@
+"""What the driver is given from outside, and what it tells whoever watches."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from flowlang.declared import Operation
+from flowlang.event import Input
+from flowlang.runtime.ports import Caller
+from flowlang.runtime.programs import Share, share_of
+from flowlang.runtime.store import Recorded, RuntimeRefusal
+
+
+class RealClock(Protocol):
+    """A clock that knows when the user's own code runs."""
+
+    def now(self) -> int:
+        """The present time in milliseconds since 1970 UTC."""
+        ...
+
+    async def sleep_until(self, due: int) -> None:
+        """Return at `due` or later, never earlier."""
+        ...
+
+    def real(self) -> AbstractContextManager[None]:
+        """Hold this around the user's own code."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a caller may know of the run whose calls it answers. `options` were stored with the run; `operations` are all
+    that this role may call; `recorded` gives the calls of this run that this role has recorded."""
+
+    run: str
+    flow: str
+    options: Mapping[str, str]
+    operations: Mapping[tuple[str, str], Operation]
+    clock: RealClock
+    recorded: Callable[[], list[Recorded]]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that is true now: an input that was taken in, or (`input` None) attempt `attempt` of a call."""
+
+    at: int
+    run: str
+    role: str
+    input: Input | None
+    path: str = ""
+    kind: str = ""
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Steps, by path or its last part, around which the process kills itself: right before the call, after its attempt
+    was stored, or right after its result was committed."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+
+NO_CRASH = Crash()
+
+
+def names(step: str, path: str) -> bool:
+    """Whether a user who says `step` means the block `path`."""
+    return path == step or path.endswith(f"/{step}")
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that is not in the store. `jitter` gives numbers from 0 up to but not including 1."""
+
+    callers: Callable[[Setting], Caller]
+    clock: RealClock
+    notice: Callable[[Notice], None] | None = None
+    crash: Crash = NO_CRASH
+    jitter: Callable[[], float] = field(default=random.random)
+    load: Callable[[str, str, str, str], Share] = share_of
+    workers: int = 256  # calls under way at once
+    horizon: int = 30 * 86_400_000  # milliseconds after its start at which a run may still reach a new service
+    grace: int = 5_000  # milliseconds beyond a call's limit after which the driver gives up on the caller
+    refusals: tuple[type[Exception], ...] = (RuntimeRefusal,)

@@ -1,0 +1,93 @@
+"""What a store says about runs, for whoever looks: the state is folded from the journals, nothing is changed.
+
+It reads all parts of a run, so it is not for services.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from flowlang import codec
+from flowlang.event import Outcome
+from flowlang.lifecycle import OVER
+from flowlang.runtime.desk import run_of
+from flowlang.runtime.programs import Share, State, share_of
+from flowlang.runtime.sqlite import SqliteStore, open_store
+from flowlang.runtime.store import NotFound, RunRow, TimerRow, WaitRow, WorkRow
+
+
+def open_view(path: str) -> SqliteStore:
+    """The store at `path` to look at, beside a living engine or without one."""
+    return open_store(path, write=False)
+
+
+def runs(store: SqliteStore) -> list[RunRow]:
+    """All runs; an open one of which a part waits for an operator is `stuck`."""
+    stuck = store.stuck_runs()
+    return [_with_stuck(row, stuck) for row in store.runs()]
+
+
+def run(store: SqliteStore, id: str) -> RunRow:
+    """One run. Raises NotFound."""
+    return _with_stuck(run_of(store, id), store.stuck_runs())
+
+
+def _with_stuck(row: RunRow, stuck: set[str]) -> RunRow:
+    return replace(row, status="stuck") if row.run in stuck and row.status not in OVER else row
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """A run's parts as their journals leave them, by role."""
+
+    row: RunRow
+    shares: dict[str, Share]
+    states: dict[str, State]
+
+
+def folded(store: SqliteStore, id: str) -> Folded:
+    """The parts of a run. Raises NotFound."""
+    row = run_of(store, id)
+    shares: dict[str, Share] = {}
+    states: dict[str, State] = {}
+    for part in store.parts(id):
+        body = store.share(part.hash, part.mode, part.role)
+        if body is None:
+            raise NotFound(f"the flow of run {id} is not installed in this store")
+        share = share_of(part.hash, part.mode, part.role, body)
+        state = share.machine.initial(share.program, id, part.started)
+        for _, _, text in store.journal(part.role, id):
+            share.machine.advance(share.program, state, codec.load_input(text))
+        shares[part.role], states[part.role] = share, state
+    return Folded(row, shares, states)
+
+
+def outcome(store: SqliteStore, id: str) -> Outcome:
+    """What a run came to, so far. Raises NotFound."""
+    found = folded(store, id)
+    if found.row.mode == "orchestrate":
+        from flowlang.orchestrate.outcome import outcome as central
+
+        [role] = found.states or [""]
+        if not role:
+            return Outcome("open", None, None, (), (), ())
+        return central(found.shares[role].program, found.states[role])
+    from flowlang.choreograph.outcome import outcome as choreographed
+
+    return choreographed({role: share.program for role, share in found.shares.items()}, found.states)
+
+
+def steps(store: SqliteStore, id: str) -> list[WorkRow]:
+    """The calls of a run in the order in which they were asked for."""
+    rows = [row for part in store.parts(id) for row in store.work(part.role, id)]
+    return sorted(rows, key=lambda row: (row.created, row.item.call.path))
+
+
+def waits(store: SqliteStore, id: str) -> list[WaitRow]:
+    """The events that a run waits for."""
+    return store.waits(id)
+
+
+def timers(store: SqliteStore, id: str) -> list[TimerRow]:
+    """The timers of a run."""
+    return store.timers(id)
