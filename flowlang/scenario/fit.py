@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
@@ -55,9 +57,28 @@ def _strangers(flow: ir.Flow, given: Mapping[str, Value], places: Places, at: Pl
 
 
 def fit_schema(schema: Schema, value: Value, places: Places, at: Place, what: str) -> tuple[Value, list[Diagnostic]]:
-    """`value` as `schema` has it, and what of it breaks the schema."""
+    """`value` as `schema` has it, and what of it breaks the schema, each part shown where it stands."""
     fitted, problems = conformer(schema)(value)
-    return fitted, [DoesNotFit(span=places.of(at), what=what, why=problem) for problem in problems]
+    return fitted, [_misfit(problem, places, at, what) for problem in problems]
+
+
+_PLACE = re.compile(r'(?:(?:\.|^)[A-Za-z_$][A-Za-z0-9_$-]*|\[[0-9]+\]|\["(?:[^"\\]|\\.)*"\])+(?=: )')
+_PART = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[([0-9]+)\]|\.?([A-Za-z_$][A-Za-z0-9_$-]*)')
+
+
+def _misfit(problem: str, places: Places, at: Place, what: str) -> Diagnostic:
+    """A problem, which begins with its place in the value, as a finding at that place."""
+    place, why = at, problem
+    found = _PLACE.match(problem)
+    if found is not None:
+        parts = (
+            int(part[2]) if part[2] else part[3] if part[3] else json.loads(f'"{part[1]}"')
+            for part in _PART.finditer(found[0])
+        )
+        place, why = (*at, *parts), problem[found.end() + 2 :]
+        what = f"`{found[0]}` of {what}"
+    stranger = why == "is not allowed here"
+    return DoesNotFit(span=places.name(place) if stranger else places.of(place), what=what, why=why)
 
 
 def example_input(flow: ir.Flow) -> Value:

@@ -210,7 +210,6 @@ def test_a_scenario_survives_being_stored() -> None:
         ('{"events": [{"at": "1s", "resolve": "charge", "as": "fail"}]}', "FL0378", '"fail"', ""),
         ('{"expect": {"stauts": "failed"}}', "FL0371", '"stauts"', "`expect` has no key `stauts`"),
         ('{"expect": {"status": "done"}}', "FL0372", '"done"', ""),
-        ('{"input": {"order": {"id": 7}}}', "FL0365", "", "`order` is not as its contract says"),
         ('{"input": {"ordr": {"id": "o"}}}', "FL0364", '"ordr"', "`order` has no parameter `ordr`"),
         ('{"input": {}}', "FL0363", "{}", "the input has no `order`, which `order` needs"),
         ('{"input": 7}', "FL0362", "7", "the input of `order` is a record with its parameters, not the number 7"),
@@ -221,6 +220,19 @@ def test_a_slip_is_shown_where_it_is_written(text: str, code: str, marked: str, 
     assert found_code == code
     assert marked in found_marked
     assert found_message.startswith(message)
+
+
+def test_a_part_that_does_not_fit_is_marked_itself() -> None:
+    """The place in the contract's complaint is followed into the text."""
+    [found] = reading('{"input": {"order": {"id": 7, "note": "x"}}}').found
+    assert found.span.text == "7"
+    assert found.say(found.message) == "`id` of `order` is not as its contract says: 7 is not a string"
+
+
+def test_a_part_that_is_missing_marks_what_it_is_missing_from() -> None:
+    [found] = reading('{"answers": {"order/charge": {"ok": {"x": 1}}}}').found
+    assert found.span.text == '{"x": 1}'
+    assert found.say(found.message).startswith("`paymentId` of the answer of `payments.charge` is not as")
 
 
 def test_the_nearest_name_is_offered() -> None:

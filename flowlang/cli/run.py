@@ -1,0 +1,231 @@
+"""`flowlang run FILE...`: one run of a flow, driven until it is over or only waits."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import click
+
+from flowlang import ir
+from flowlang.cli.compiled import checked
+from flowlang.cli.ending import Told, drive, told
+from flowlang.cli.files import opened
+from flowlang.cli.given import input_values, refused, with_failures
+from flowlang.cli.screen import talk
+from flowlang.cli.session import MEMORY, STORE, Session
+from flowlang.cli.status import FINDINGS, USAGE, Stop
+from flowlang.compile import Built, build
+from flowlang.diagnostic import Diagnostic
+from flowlang.event import Value
+from flowlang.link import Link, Refused
+from flowlang.runtime import view
+from flowlang.runtime.callers import SCENARIO, SERVICES
+from flowlang.runtime.clock import EPOCH
+from flowlang.runtime.engine import Engine
+from flowlang.runtime.handlers import load
+from flowlang.runtime.programs import of_flow, of_tables
+from flowlang.runtime.setting import Crash, RealClock
+from flowlang.scenario.read import Read, read
+from flowlang.scenario.tree import EMPTY, Scenario, to_value
+from flowlang.values import wire_dumps
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE [FILE...]")
+@click.option(
+    "--mode",
+    type=click.Choice(["orchestrate", "choreograph"]),
+    default="orchestrate",
+    show_default=True,
+    help="Under one engine, or as services that react to events.",
+)
+@click.option("--input", "input_file", metavar="FILE", help="The parameters as JSON; `-` is stdin.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="One value of the input: `--set order.total=120.50`."
+)
+@click.option(
+    "--services",
+    metavar="DIR",
+    help="The folder with the handlers in Python. Without one, operations answer with the example of their contract.",
+)
+@click.option(
+    "--scenario",
+    "scenario_file",
+    metavar="FILE",
+    help="What the outside does, and what is expected. The clock is virtual, the store in memory.",
+)
+@click.option(
+    "--fail",
+    "failures",
+    multiple=True,
+    metavar="WHERE=ERROR",
+    help="Let an operation or a step fail: `--fail payments.charge=Declined`, also `=timeout` and `=crash`.",
+)
+@click.option(
+    "--store",
+    metavar="PATH",
+    help=f"Where runs are kept: a file, or `memory`.  [default: {STORE}; memory with --scenario]",
+)
+@click.option("--json", "as_json", is_flag=True, help="One report object to a line, in place of the summary.")
+@click.option("--follow", is_flag=True, help="Stay while the run only waits.")
+@click.option("--processes", is_flag=True, help="With --mode choreograph: each service is a process of its own.")
+@click.option(
+    "--crash-before",
+    "crash_before",
+    multiple=True,
+    metavar="STEP",
+    help="Kill this process right before the step is called.",
+)
+@click.option(
+    "--crash-after",
+    "crash_after",
+    multiple=True,
+    metavar="STEP",
+    help="Kill this process right after the step's result is stored.",
+)
+def run(
+    files: Sequence[str],
+    mode: str,
+    input_file: str | None,
+    settings: Sequence[str],
+    services: str | None,
+    scenario_file: str | None,
+    failures: Sequence[str],
+    store: str | None,
+    as_json: bool,
+    follow: bool,
+    processes: bool,
+    crash_before: Sequence[str],
+    crash_after: Sequence[str],
+) -> int:
+    """Run a flow, driven until it is over or only waits. Further FILEs are flows that its events may start.
+
+    Ends with 0 when the run is completed, 3 when it failed and is undone, 4 when it is cancelled, 5 when it is stuck, 6
+    when it only waits; with 1 when the flow or the scenario has errors or the scenario's expectation is not met, and with
+    2 when the input does not fit.
+    """
+    if processes and mode != "choreograph":
+        raise Stop(USAGE, "--processes needs --mode choreograph: a central engine is one process")
+    built = [build(checked(file, choreograph=mode == "choreograph")) for file in files]
+    flow, others = built[0].flow, [one.flow for one in built[1:]]
+    found = _scenario(scenario_file, flow, others)
+    values = _values(found, flow, input_file, settings, files[0])
+    scenario = with_failures(found.scenario if found else EMPTY, failures, (flow, *others))
+    options = _options(scenario, services, (flow, *others))
+    plan = Plan(built, mode, values, _key(flow, values), options, scenario, follow)
+    session = Session(
+        store=store or (MEMORY if found else STORE),
+        virtual=EPOCH if found else None,
+        crash=Crash(tuple(crash_before), tuple(crash_after)),
+        quiet=False,
+        steps=[node.path for node in ir.walk(flow.body) if isinstance(node, ir.Step)],
+    )
+    if processes:
+        from flowlang.cli.fleet import run_fleet
+
+        return run_fleet(session, plan, as_json=as_json)
+    return session.drive(lambda engine, clock: _run(engine, clock, plan, as_json=as_json)).say()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a run needs."""
+
+    built: Sequence[Built]
+    mode: str
+    values: dict[str, Value]
+    key: Value
+    options: dict[str, str]
+    scenario: Scenario
+    follow: bool
+
+
+async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -> Told:
+    for one in plan.built:
+        central = plan.mode == "orchestrate"
+        await engine.install(of_flow(one.flow, one.hash) if central else of_tables(one.flow, one.hash, one.tables))
+    known = {row.run for row in view.runs(engine.store)}
+    first = plan.built[0]
+    started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)
+    await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
+    beside = [row.run for row in view.runs(engine.store) if row.run not in known and row.run != started.run]
+    flows = [one.flow for one in plan.built]
+    end = told(engine.store, [started.run, *beside], flows, plan.scenario, clock.now(), as_json=as_json)
+    if not started.fresh:
+        return replace(end, talk=f"this run is not new: it has the same key and the same input\n{end.talk}".rstrip())
+    return end
+
+
+def _scenario(name: str | None, flow: ir.Flow, others: Sequence[ir.Flow]) -> Read | None:
+    if name is None:
+        return None
+    source = opened(name)
+    if isinstance(source, Diagnostic):
+        refused([source], FINDINGS)
+    found = read(source, flow, others)
+    if found.found:
+        refused(found.found, FINDINGS)
+    return found
+
+
+def _values(
+    found: Read | None, flow: ir.Flow, input_file: str | None, settings: Sequence[str], name: str
+) -> dict[str, Value]:
+    if found is not None and found.scenario.has_input:
+        if input_file is not None or settings:
+            raise Stop(USAGE, "the scenario has an input already: leave out --input and --set")
+        values = dict(found.values)
+    else:
+        values = input_values(flow, input_file, settings, name)
+    if flow.start is not None and flow.start.where is not None:
+        _must_start(flow.start, values)
+    return values
+
+
+def _must_start(start: ir.Begin, values: dict[str, Value]) -> None:
+    """The event must be one that starts the flow."""
+    assert start.where is not None
+    try:
+        met = Link().truth(start.where, values)
+    except Refused as refusal:
+        raise Stop(USAGE, f"whether this event starts the flow can't be told: {refusal.message}") from refusal
+    if not met:
+        raise Stop(USAGE, f"this event does not start the flow: `{start.where.text}` is false")
+
+
+def _key(flow: ir.Flow, values: dict[str, Value]) -> Value:
+    if flow.key is None:
+        return None
+    try:
+        return Link().value(flow.key, values)
+    except Refused as refusal:
+        raise Stop(USAGE, f"the key of the run can't be told: {refusal.message}") from refusal
+
+
+def _options(scenario: Scenario, services: str | None, flows: Sequence[ir.Flow]) -> dict[str, str]:
+    """What is stored with the run, so that whoever resumes it asks the same."""
+    options: dict[str, str] = {}
+    if scenario != EMPTY:
+        options[SCENARIO] = wire_dumps(to_value(scenario))
+    if services is not None:
+        options[SERVICES] = _handlers(services, flows)
+    return options
+
+
+def _handlers(folder: str, flows: Sequence[ir.Flow]) -> str:
+    """The folder, after its files were read once and everything wrong with them was said."""
+    from pathlib import Path
+
+    steps = [node for flow in flows for node in ir.walk(flow.body) if isinstance(node, ir.Step)]
+    operations = [step.operation for step in steps] + [step.undo.operation for step in steps if step.undo is not None]
+    _, problems = load(Path(folder), operations)
+    for problem in problems:
+        talk(str(problem))
+        if problem.details and os.environ.get("FLOWLANG_DEBUG"):
+            talk(problem.details)
+    if any(problem.severity == "error" for problem in problems):
+        sys.exit(FINDINGS)
+    return os.path.abspath(folder)

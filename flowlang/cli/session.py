@@ -1,0 +1,118 @@
+"""A command's time as the engine of a store: opened, driven until nothing goes on by itself, told about, closed.
+
+stdout is data, so while handlers run what they print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from flowlang.cli.progress import Lines, Progress, Table
+from flowlang.cli.screen import colour
+from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
+from flowlang.runtime.callers import HandlersUnusable, callers
+from flowlang.runtime.clock import SystemClock, run_virtual
+from flowlang.runtime.engine import Engine
+from flowlang.runtime.lock import StoreOwned
+from flowlang.runtime.ports import ScenarioMistake
+from flowlang.runtime.setting import Crash, Notice, RealClock
+from flowlang.runtime.store import RuntimeRefusal, StoreError
+
+T = TypeVar("T")
+
+STORE = ".flowlang/state.db"
+MEMORY = "memory"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What an engine is opened with. `virtual` is the time at which a virtual clock begins, or None for the real one."""
+
+    store: str = STORE
+    virtual: int | None = None
+    crash: Crash = field(default_factory=Crash)
+    quiet: bool = False
+    steps: Sequence[str] = field(default=())  # shown in the live table
+
+    def drive(self, main: Callable[[Engine, RealClock], Awaitable[T]]) -> T:
+        """What `main` gives, run with an engine. Whatever stops an engine is said in a sentence."""
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                if self.virtual is None:
+                    return asyncio.run(self._with(main, SystemClock()))
+                return run_virtual(lambda clock: self._with(main, clock), self.virtual)
+        except StoreOwned as error:
+            said = f"{error}; `send`, `cancel` and `resolve` reach it there, `runs` and `show` can read beside it"
+            raise Stop(UNREACHABLE, said) from error
+        except StoreError as error:
+            raise Stop(UNREACHABLE, str(error)) from error
+        except RuntimeRefusal as error:
+            raise Stop(USAGE, str(error)) from error
+        except HandlersUnusable as error:
+            raise Stop(FINDINGS, str(error).removeprefix("error: ")) from error
+        except ScenarioMistake as error:
+            raise Stop(FINDINGS, f"{error}; the run stops here, and `resume` goes on with it") from error
+
+    async def _with(self, main: Callable[[Engine, RealClock], Awaitable[T]], clock: RealClock) -> T:
+        progress = self._progress()
+        if self.store != MEMORY:
+            with contextlib.suppress(OSError):  # the engine says what is wrong with the place
+                Path(self.store).parent.mkdir(parents=True, exist_ok=True)
+        opened = Engine.open(
+            self.store,
+            callers=callers,
+            clock=clock,
+            notice=_telling(progress),
+            crash=self.crash,
+            poll=self.virtual is None,
+        )
+        try:
+            async with opened as engine:
+                _drain_on_term(engine)
+                return await main(engine, clock)
+        finally:
+            if progress is not None:
+                progress.close()
+
+    def _progress(self) -> Progress | None:
+        if self.quiet:
+            return None
+        return Table(sys.__stderr__ or sys.stderr, self.steps) if colour(sys.stderr) else Lines(sys.stderr)
+
+
+def _telling(progress: Progress | None) -> Callable[[Notice], None] | None:
+    if progress is None:
+        return None
+
+    def tell(notice: Notice) -> None:
+        if notice.input is None:
+            progress.attempt(notice.at, notice.path, notice.kind, notice.attempt)
+        else:
+            progress.took(notice.at, notice.input)
+
+    return tell
+
+
+def _drain_on_term(engine: Engine) -> None:
+    """A polite end: no new calls, what runs is waited for and recorded."""
+    me = asyncio.current_task()
+    loop = asyncio.get_running_loop()
+
+    async def drain() -> None:
+        await engine.drain()
+        if me is not None:
+            me.cancel()
+
+    draining: list[asyncio.Task[None]] = []
+
+    def begin() -> None:
+        draining.append(loop.create_task(drain()))
+
+    loop.add_signal_handler(signal.SIGTERM, begin)
