@@ -6,7 +6,7 @@ A refusal is raised before anything is written. The same acts serve whoever is t
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from flowlang import codec, event
 from flowlang.codec import Undecodable
 from flowlang.event import Error, External, Value
 from flowlang.lifecycle import OVER
+from flowlang.runtime.programs import Share, State, share_of
 from flowlang.runtime.setting import names
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow
@@ -21,7 +22,7 @@ from flowlang.runtime.waiting import Sent
 from flowlang.values import canonical
 
 if TYPE_CHECKING:
-    from flowlang.runtime.driver import Driver, Part
+    from flowlang.runtime.driver import Driver
 
 DECISIONS = {"do": ("retry", "done", "fail"), "undo": ("retry", "skip", "done")}
 """What an operator can say about a stuck call."""
@@ -90,6 +91,9 @@ def cancel(driver: Driver, run: str) -> str:
     row = run_of(driver.store, run)
     if row.status in OVER:
         return row.status
+    if row.owner not in driver.roles:
+        driver.bus.post(row.owner, "cancel", run, row.hash, codec.dumps(event.Cancel(driver.now())))
+        return "cancelling"
     part = driver.part(row.owner, run)
     if part is None:
         raise NotFound(f"run {run} has not begun yet")
@@ -102,24 +106,55 @@ def resolve(
 ) -> str:
     """An operator's word on a stuck step, named by its path or the last part of it; returns the path."""
     run_of(driver.store, run)
-    found: list[tuple[Part, str, str]] = []
-    for row in driver.store.parts(run):
-        part = driver.part(row.role, run) if row.role in driver.roles else None
-        for path, word in part.share.machine.stuck(part.share.program, part.state) if part is not None else ():
-            if part is not None and names(step, path) and kind in ("", word):
-                found.append((part, path, word))
+    found = [
+        (row.role, path, word)
+        for row in driver.store.parts(run)
+        for path, word in _stuck(driver, row.role, run)
+        if names(step, path) and kind in ("", word)
+    ]
     if not found:
         raise NotStuck(f"step `{step}` of run {run} is not stuck")
     if len(found) > 1:
         raise NotStuck(f"`{step}` names several stuck steps: {', '.join(sorted(path for _, path, _ in found))}")
-    part, path, word = found[0]
+    role, path, word = found[0]
     if decision not in DECISIONS[word]:
         raise NotStuck(f"a stuck {_noun(word)} takes {', '.join(DECISIONS[word])}, not `{decision}`")
-    if decision == "retry" and (path, word) not in part.items:
+    calls = (row.item for row in driver.store.work(role, run))
+    if decision == "retry" and not any((item.call.path, item.call.kind) == (path, word) for item in calls):
         raise NotStuck(f"the compensation of `{step}` can't be called at all; say skip or done")
     resolved = event.Resolved(driver.now(), path, word, decision, value, error)
-    driver.resolve(part, f"resolved:{word}:{path}:{part.seq}", resolved)
+    id = f"resolved:{word}:{path}:{secrets.token_hex(4)}"
+    part = driver.part(role, run) if role in driver.roles else None
+    if part is None:
+        hash = run_of(driver.store, run).hash
+        driver.bus.post(role, id, run, hash, codec.dumps(resolved))
+    else:
+        driver.resolve(part, id, resolved)
     return path
+
+
+def _stuck(driver: Driver, role: str, run: str) -> list[tuple[str, str]]:
+    """The steps of a part that wait for an operator, as (path, kind)."""
+    if role in driver.roles:
+        part = driver.part(role, run)
+        return [] if part is None else part.share.machine.stuck(part.share.program, part.state)
+    share, state = fold(driver.store, role, run, driver.outside.load)
+    return share.machine.stuck(share.program, state)
+
+
+def fold(
+    store: SqliteStore, role: str, run: str, load: Callable[[str, str, str, str], Share] = share_of
+) -> tuple[Share, State]:
+    """What a role holds of a run's flow, and the state to which the journal of its part leads. Raises NotFound."""
+    part = store.part(role, run)
+    body = None if part is None else store.share(part.hash, part.mode, role)
+    if part is None or body is None:
+        raise NotFound(f"the flow of run {run} is not installed in this store")
+    share = load(part.hash, part.mode, role, body)
+    state = share.machine.initial(share.program, run, part.started)
+    for _, _, text in store.journal(role, run):
+        share.machine.advance(share.program, state, codec.load_input(text))
+    return share, state
 
 
 def replay(driver: Driver, id: int) -> str:

@@ -211,7 +211,7 @@ class Driver:
         for _ in range(min(len(self._todo), BATCH)):
             self._todo.popleft()()
             self.drain()
-        if not self._todo:
+        if not (self._todo or self.bus.pending()):
             self._fire()
         if self._todo or self.bus.pending():
             self.schedule()
@@ -387,8 +387,11 @@ class Driver:
     # ------------------------------------------------------------ runs
 
     def start(self, row: RunRow, values: dict[str, Any]) -> None:
-        """Begin a run whose owner is driven here."""
+        """Begin a run, here or at the service that owns it."""
         self.store.add_run(row)
+        if row.owner not in self.roles:
+            begun = event.Start(row.started, tuple(values.items()))
+            return self.bus.post(row.owner, "start", row.run, row.hash, codec.dumps(begun))
         share = self.share(row.hash, row.owner, row.mode)
         assert share is not None, f"flow {row.hash} is not installed"
         self.active.add(row.run)

@@ -22,7 +22,9 @@ from flowlang.runtime.clock import SystemClock, VirtualClock
 from flowlang.runtime.desk import Started
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.ports import Caller
+from flowlang.runtime.processes import Fleet
 from flowlang.runtime.programs import Installation, Share, share_of
+from flowlang.runtime.running import drain, end, running
 from flowlang.runtime.setting import NO_CRASH, Crash, Notice, Outside, RealClock, Setting
 from flowlang.runtime.sqlite import MEMORY, SqliteStore, open_store
 from flowlang.runtime.store import ENGINE, DeadRow
@@ -31,15 +33,15 @@ from flowlang.runtime.waiting import Sent, text_of
 __all__ = ["Crash", "Engine", "Notice", "Sent", "Setting", "Started"]
 
 POLL = 0.02  # seconds between two looks for what other processes ask
-EXPIRY = 60_000  # milliseconds between two looks for kept events whose time is over
 
 
 class Engine:
     """An engine that lives on a store. Made by `Engine.open`."""
 
-    def __init__(self, driver: Driver) -> None:
+    def __init__(self, driver: Driver, fleet: Fleet | None = None) -> None:
         self.store: SqliteStore = driver.store
         self.driver = driver
+        self._fleet = fleet
         self._holds = 0
 
     @staticmethod
@@ -55,23 +57,29 @@ class Engine:
         jitter: Callable[[], float] = random.random,
         workers: int = 256,
         load: Callable[[str, str, str, str], Share] = share_of,
+        processes: bool = False,
     ) -> AsyncIterator[Engine]:
         """The engine of the store at `path`, or of one in memory (`memory`). Raises StoreOwned when another engine lives
-        there, StoreRefused, StoreError. With a virtual clock nobody else is listened to."""
+        there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
+        gets a process of its own, and this one only watches them; a store in memory can't be shared so."""
         in_memory = path in ("memory", MEMORY)
         held = None if in_memory else lock.take(path)
         try:
             store = open_store(MEMORY if in_memory else path)
             try:
                 outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
-                async with running(store, outside) as driver:
-                    engine = Engine(driver)
+                roles = () if processes else (ENGINE, *store.roles())
+                async with running(store, outside, roles, expires=True) as driver:
+                    fleet = Fleet(driver, crash) if processes else None
+                    engine = Engine(driver, fleet)
                     listens = poll and not in_memory and not isinstance(clock, VirtualClock)
                     poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
                     try:
                         yield engine
                     finally:
-                        await _ended(poller)
+                        await end(poller)
+                        if fleet is not None:
+                            await fleet.stop()
             finally:
                 store.close()
         finally:
@@ -84,14 +92,17 @@ class Engine:
         """Make a flow known in one mode; returns its hash. The newest of a name is the one that events start."""
         driver, flow = self.driver, installation.flow
 
-        def act() -> str:
+        def act() -> None:
             install(driver.store, installation)
-            driver.roles.update(installation.shares)
+            if self._fleet is None:
+                driver.roles.update(installation.shares)
             driver.learn()
             driver.bus.look_at_parked()
-            return flow.hash
 
-        return await driver.submit(act)
+        await driver.submit(act)
+        if self._fleet is not None:
+            await self._fleet.start(installation.shares)
+        return flow.hash
 
     # ------------------------------------------------------------ runs
 
@@ -117,16 +128,22 @@ class Engine:
     async def quiet(self) -> None:
         """Return when nothing goes on by itself any more, in any run that was taken up."""
         driver = self.driver
-        await driver.until(lambda: True if not driver.live and driver.idle() else None)
+        await driver.until(lambda: True if driver.idle() and not self._goes_on("") else None)
+
+    def _goes_on(self, run: str) -> bool:
+        """Whether anything of a run ("" for any) goes on by itself. What other processes do is asked of the store."""
+        if self._fleet is not None:
+            return self.store.busy(run)
+        return run in self.driver.live if run else bool(self.driver.live)
 
     def _conclusion(self, run: str, follow: bool) -> str | None:
         driver = self.driver
         status = driver.over.get(run)
-        if status is None and run not in driver.live:
+        if status is None and (self._fleet is not None or run not in driver.live):
             status = desk.run_of(self.store, run).status
         if status in OVER:
             return status
-        if run in driver.live or (follow and self._holds):
+        if self._goes_on(run) or (follow and self._holds):
             return None
         if any(part.status == "stuck" for part in self.store.parts(run)):
             return "stuck"
@@ -158,6 +175,8 @@ class Engine:
             driver.take_up(run)
             return tuple(row.run for row in driver.store.runs("open") if run in ("", row.run))
 
+        if self._fleet is not None:
+            await self._fleet.start([role for role in self.store.roles() if role != ENGINE])
         return await driver.submit(act)
 
     # ------------------------------------------------------------ what people ask
@@ -207,44 +226,3 @@ def _index_kept(store: SqliteStore, type: str, field: str) -> None:
         text = text_of(field, kept.event)
         if text is not None:
             store.add_key(type, field, text, kept.seq)
-
-
-@asynccontextmanager
-async def running(store: SqliteStore, outside: Outside, roles: tuple[str, ...] | None = None) -> AsyncIterator[Driver]:
-    """A driver of `roles` (all that there are, by default) for as long as the block lasts."""
-    driver = Driver(store, roles if roles is not None else (ENGINE, *store.roles()), outside)
-    watch = asyncio.create_task(_expire(driver)) if roles is None else None
-    try:
-        yield driver
-    finally:
-        driver.stop()
-        driver.fail(asyncio.CancelledError())
-        await _ended(watch)
-        calls = driver.work.running()
-        for call in calls:
-            call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-
-
-async def drain(driver: Driver) -> None:
-    """Begin nothing any more, and return when what is under way has ended and is on the disk."""
-    driver.stop()
-    while calls := driver.work.running():
-        await asyncio.wait(calls)
-    await driver.submit(lambda: None)
-
-
-async def _expire(driver: Driver) -> None:
-    """Give up kept events whose time is over, now and then. Not under a virtual clock, whose time would never end."""
-    if isinstance(driver.clock, VirtualClock):
-        return
-    while True:
-        if driver.store.next_expiry() is not None:
-            driver.do(driver.waiting.expire)
-        await asyncio.sleep(EXPIRY / 1000)
-
-
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

@@ -96,6 +96,7 @@ async def serve(driver: Driver, pause: float) -> None:
                         driver.do(_answering(driver, command))
                 if driver.everything:
                     driver.do(driver.bus.look)
+                driver.look_again()
             await asyncio.sleep(pause)
     except StoreError as problem:
         driver.fail(problem)

@@ -126,6 +126,11 @@ class SqliteStore:
         """All installed flows, the newest last."""
         return [FlowRow(*row) for row in self._all("SELECT hash, mode, name, owner, gate FROM flows ORDER BY seq")]
 
+    def newest_flow(self) -> int:
+        """A number that grows with every installation."""
+        found: int | None = self._one("SELECT max(seq) FROM flows")[0]
+        return found or 0
+
     def flow(self, hash: str, mode: str) -> FlowRow | None:
         """An installed flow."""
         found = self._all("SELECT hash, mode, name, owner, gate FROM flows WHERE hash = ? AND mode = ?", (hash, mode))

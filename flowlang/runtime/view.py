@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from flowlang import codec
 from flowlang.event import Outcome
 from flowlang.lifecycle import OVER
-from flowlang.runtime.desk import run_of
-from flowlang.runtime.programs import Share, State, share_of
+from flowlang.runtime.desk import fold, run_of
+from flowlang.runtime.programs import Share, State
 from flowlang.runtime.sqlite import SqliteStore, open_store
-from flowlang.runtime.store import NotFound, RunRow, TimerRow, WaitRow, WorkRow
+from flowlang.runtime.store import RunRow, TimerRow, WaitRow, WorkRow
 
 
 def open_view(path: str) -> SqliteStore:
@@ -51,14 +50,7 @@ def folded(store: SqliteStore, id: str) -> Folded:
     shares: dict[str, Share] = {}
     states: dict[str, State] = {}
     for part in store.parts(id):
-        body = store.share(part.hash, part.mode, part.role)
-        if body is None:
-            raise NotFound(f"the flow of run {id} is not installed in this store")
-        share = share_of(part.hash, part.mode, part.role, body)
-        state = share.machine.initial(share.program, id, part.started)
-        for _, _, text in store.journal(part.role, id):
-            share.machine.advance(share.program, state, codec.load_input(text))
-        shares[part.role], states[part.role] = share, state
+        shares[part.role], states[part.role] = fold(store, part.role, id)
     return Folded(row, shares, states)
 
 

@@ -1,0 +1,93 @@
+"""Each service as a process of the operating system: started, watched, started again when it is killed, stopped.
+
+The parent knows the processes and nothing of what they say to each other; they meet in the store, on the bus. A child
+whose parent dies sees its input end, and goes. A child that was killed is started anew and goes on from its journal; one
+that gives up by itself (it can't read the store, its handlers are broken) would give up again, so that ends the engine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import flowlang
+from flowlang.runtime import failpoint
+from flowlang.runtime.setting import Crash
+from flowlang.runtime.store import StoreError
+
+if TYPE_CHECKING:
+    from flowlang.runtime.driver import Driver
+
+PATIENCE = 40.0  # seconds that a child gets to end its calls before it is killed
+
+
+class ServiceDied(StoreError):
+    """A service process gave up; it has said why on its standard error."""
+
+
+class Fleet:
+    """The service processes of one engine. `crash` holds for the first process of each service only."""
+
+    def __init__(self, driver: Driver, crash: Crash) -> None:
+        self._driver = driver
+        self._crash = crash
+        self._children: dict[str, Process] = {}
+        self._watches: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self, services: Iterable[str]) -> None:
+        """See to it that each of these services has a process."""
+        for service in services:
+            if service not in self._children:
+                self._children[service] = await self._launch(service, first=True)
+                self._watches.append(asyncio.create_task(self._watch(service)))
+
+    def pids(self) -> dict[str, int]:
+        """The process of each service."""
+        return {service: child.pid for service, child in self._children.items()}
+
+    async def stop(self) -> None:
+        """Ask all processes to end what is under way, and wait until they are gone."""
+        self._stopping = True
+        for child in self._children.values():
+            if child.returncode is None:
+                child.send_signal(signal.SIGTERM)
+        for child in self._children.values():
+            try:
+                await asyncio.wait_for(child.wait(), PATIENCE)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
+
+    async def _launch(self, service: str, first: bool) -> Process:
+        words = ["--store", os.path.abspath(self._driver.store.path), "--service", service]
+        environment = dict(os.environ)
+        root = str(Path(flowlang.__file__).resolve().parent.parent)
+        environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])])
+        if first:
+            words += [word for step in self._crash.before for word in ("--crash-before", step)]
+            words += [word for step in self._crash.after for word in ("--crash-after", step)]
+        else:
+            environment.pop(failpoint.VARIABLE, None)
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "flowlang.runtime.service", *words, stdin=PIPE, env=environment
+        )
+
+    async def _watch(self, service: str) -> None:
+        """Start a service anew whenever it is killed."""
+        while True:
+            status = await self._children[service].wait()
+            if self._stopping:
+                return
+            if status >= 0:
+                return self._driver.fail(ServiceDied(f"service `{service}` gave up with status {status}"))
+            self._children[service] = await self._launch(service, first=False)

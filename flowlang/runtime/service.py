@@ -1,0 +1,124 @@
+"""One service of a choreography as a process: `python -m flowlang.runtime.service --store PATH --service NAME`.
+
+It loads its own table from the store and nothing else of any flow, reads its own rows and those of the bus, and serves
+until it is told to stop or its parent is gone. No parser, tree or kernel is ever imported here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from flowlang.runtime import failpoint, lock
+from flowlang.runtime.callers import HandlersUnusable, callers
+from flowlang.runtime.clock import SystemClock
+from flowlang.runtime.driver import Driver
+from flowlang.runtime.lock import Lock, StoreOwned
+from flowlang.runtime.running import drain, running
+from flowlang.runtime.setting import Crash, Outside
+from flowlang.runtime.sqlite import open_store
+from flowlang.runtime.store import StoreError
+
+QUICK, SLOW = 0.001, 0.02  # seconds between two looks at the bus: soon after something happened, and later
+UNUSABLE, UNREACHABLE = 2, 69  # exit statuses
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve; the exit status."""
+    parser = argparse.ArgumentParser(prog="flowlang.runtime.service", description="One service of a choreography.")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--service", required=True)
+    parser.add_argument("--crash-before", action="append", default=[])
+    parser.add_argument("--crash-after", action="append", default=[])
+    given = parser.parse_args(arguments)
+    failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
+    try:
+        asyncio.run(serve(given.store, given.service, Crash(tuple(given.crash_before), tuple(given.crash_after))))
+    except (StoreError, HandlersUnusable) as problem:
+        print(f"error: service {given.service}: {problem}", file=sys.stderr)
+        return UNUSABLE if isinstance(problem, HandlersUnusable) else UNREACHABLE
+    return 0
+
+
+async def serve(path: str, service: str, crash: Crash) -> None:
+    """Be `service` until the parent says stop or is gone. Raises StoreError, HandlersUnusable."""
+    stop = _stop_signals()
+    held = await _own(path, service, stop)
+    if held is None:
+        return
+    store = open_store(path)
+    try:
+        outside = Outside(callers, SystemClock(), crash=crash)
+        async with running(store, outside, (service,), expires=False) as driver:
+            await driver.submit(driver.take_up)
+            listening = asyncio.create_task(_listen(driver))
+            await _first(stop, driver)
+            listening.cancel()
+            await drain(driver)
+    finally:
+        store.close()
+        held.release()
+
+
+def _stop_signals() -> asyncio.Event:
+    """Set when the parent sends SIGTERM, or has gone and so closed our input. Ctrl-C is the parent's to handle."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGINT, lambda: None)
+
+    def read() -> None:
+        if not os.read(0, 1024):
+            loop.remove_reader(0)
+            stop.set()
+
+    loop.add_reader(0, read)
+    return stop
+
+
+async def _own(path: str, service: str, stop: asyncio.Event) -> Lock | None:
+    """The lock of the service, as soon as a predecessor that is still going has gone."""
+    while not stop.is_set():
+        try:
+            return lock.take(path, service)
+        except StoreOwned:
+            await asyncio.sleep(SLOW)
+    return None
+
+
+async def _listen(driver: Driver) -> None:
+    """Look for what others have put on the bus, and for new flows."""
+    pause, newest = QUICK, driver.store.newest_flow()
+    try:
+        while driver.failure is None:
+            if driver.store.changed():
+                pause = QUICK
+                if newest != (newest := driver.store.newest_flow()):
+                    driver.learn()
+                    driver.do(driver.bus.look_at_parked)
+                driver.do(driver.bus.look)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, SLOW)
+    except StoreError as problem:
+        driver.fail(problem)
+
+
+async def _first(stop: asyncio.Event, driver: Driver) -> None:
+    """Return when told to stop; raise what has broken the driver."""
+    waits = asyncio.create_task(stop.wait())
+    never: asyncio.Task[None] = asyncio.create_task(driver.until(lambda: None))
+    try:
+        await asyncio.wait((waits, never), return_when=asyncio.FIRST_COMPLETED)
+        if never.done():
+            await never
+    finally:
+        waits.cancel()
+        never.cancel()
+        await asyncio.gather(waits, never, return_exceptions=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
