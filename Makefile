@@ -38,7 +38,7 @@ check: setup
 	@$(MAKE) --no-print-directory test
 
 demo: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m bench.demo
+	@$(BIN)/python specs/examples/demo.py
 
 bench: setup
 	@$(BIN)/python -m bench

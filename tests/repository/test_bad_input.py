@@ -77,7 +77,8 @@ TWIN = {
     "60 KB of braces": ("{a: " * 15_000, []),
     "60 KB of dashes": ("- " * 30_000, []),
     "alias bomb": (
-        "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
+        "a: &a [x]\n"
+        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
         [],
     ),
     "merge key": (YAML + "<<: { owner: orders }\n", []),
