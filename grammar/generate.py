@@ -21,7 +21,7 @@ from lark.parsers.lalr_analysis import Shift
 
 GRAMMAR = Path(__file__).with_name("flow.lark")
 AUTOMATON = Path(__file__).parent.parent / "flowlang" / "language" / "automaton.json"
-STARTS = ("flow", "expr")
+STARTS = ("flow", "expr", "type")
 
 
 def generate(grammar: str) -> str:
@@ -48,6 +48,7 @@ def generate(grammar: str) -> str:
         "symbols": symbols,
         "terminals": terminals,
         "words": _words(lark, number),
+        "reserved": _reserved(lark),
         "signs": _signs(lark, number),
         "lexer": _lexer(lark),
         "rules": [_rule(rule, number) for rule in rules],
@@ -114,6 +115,16 @@ def _words(lark: Lark, number: dict[str, int]) -> dict[str, int]:
         for t in sorted(strings, key=lambda t: t.name)
         if re.fullmatch(r"\w+", t.pattern.value)
     }
+
+
+def _reserved(lark: Lark) -> list[str]:
+    """The words that can't be declared as names: those that `word` has and `name` lacks."""
+    texts = {t.name: t.pattern.value for t in lark.terminals}
+    of = {
+        rule: {texts[r.expansion[0].name] for r in lark.rules if r.origin.name == rule and r.expansion[0].name in texts}
+        for rule in ("name", "word")
+    }
+    return sorted(of["word"] - of["name"])
 
 
 def _signs(lark: Lark, number: dict[str, int]) -> dict[str, int]:

@@ -9,6 +9,10 @@ from flowlang.source import Source
 
 def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
     """The flow of `source`, read as YAML when its name ends in `.yaml` or `.yml`, else as text."""
+    if source.name.endswith((".yaml", ".yml")):
+        from flowlang.language import yaml
+
+        return yaml.parse(source)
     from flowlang.language import text
 
     return text.parse(source)

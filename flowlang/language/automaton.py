@@ -22,6 +22,7 @@ class Automaton:
     terminals: int
     number: dict[str, int]
     words: dict[str, int]
+    reserved: frozenset[str]  # words that can't be names
     signs: dict[str, int]
     lexer: re.Pattern[str]
     groups: tuple[str, ...]  # name of the terminal for each group of `lexer`; `groups[0]` is unused
@@ -59,6 +60,7 @@ def automaton() -> Automaton:
         terminals=data["terminals"],
         number={name: index for index, name in enumerate(data["symbols"])},
         words=data["words"],
+        reserved=frozenset(data["reserved"]),
         signs=data["signs"],
         lexer=re.compile(f"(?:{space})?(?:" + "|".join(f"({pattern})" for _, pattern in groups) + ")"),
         groups=("", *(name for name, _ in groups)),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import islice
 
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import words
@@ -25,6 +26,7 @@ class Tokens:
     docs: dict[int, list[tuple[int, int]]] = field(default_factory=dict)  # token they stand before -> stretches of text
     comments: list[tuple[int, int, int]] = field(default_factory=list)  # token they stand before, start, end
     findings: list[Diagnostic] = field(default_factory=list)
+    stopped: bool = False  # too much is wrong to go on
 
     def span(self, first: int, last: int) -> Span:
         """From the token `first` to the token `last`."""
@@ -43,7 +45,9 @@ class Tokens:
 
 
 # Characters that a reader can't see or that turn the direction of the text round: a flow must be what it looks like.
-HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+
+MAX_FINDINGS = 100
 
 
 def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
@@ -75,6 +79,10 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
             continue
         elif group == "END":
             break
+        elif len(found.findings) >= MAX_FINDINGS:
+            found.findings.append(words.TooManyErrors(span=Span(source, first, last), limit=MAX_FINDINGS))
+            found.stopped = True
+            break
         elif group == "UNCLOSED":
             found.findings.append(words.UnclosedString(span=Span(source, first, last)))
             kinds.append(string)
@@ -102,14 +110,21 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
 
 
 def _without_hidden(found: Tokens, start: int, stop: int) -> str:
-    """The text with a blank for each character that may not be in a flow, after reporting it."""
+    """The text with blanks for the characters that may not be in a flow, after reporting them."""
     text = found.source.text
-    if not HIDDEN.search(text, start, stop):
+    if not hidden_characters(found.source, found.findings, start, stop):
         return text
-    for match in HIDDEN.finditer(text, start, stop):
-        span = Span(found.source, match.start(), match.end())
-        found.findings.append(words.HiddenCharacter(span=span, code_point=f"U+{ord(match[0]):04X}"))
-    return HIDDEN.sub(" ", text)
+    return HIDDEN.sub(lambda match: " " * len(match[0]), text)
+
+
+def hidden_characters(source: Source, findings: list[Diagnostic], start: int = 0, stop: int | None = None) -> bool:
+    """Whether there are characters that may not be in a flow; reports the first ones."""
+    matches = HIDDEN.finditer(source.text, start, len(source.text) if stop is None else stop)
+    found = list(islice(matches, MAX_FINDINGS))
+    for match in found:
+        span = Span(source, match.start(), match.end())
+        findings.append(words.HiddenCharacter(span=span, code_point=f"U+{ord(match[0][0]):04X}"))
+    return bool(found)
 
 
 UNITS = {"sec": "s", "secs": "s", "second": "s", "seconds": "s", "min": "m", "mins": "m", "minute": "m", "minutes": "m"}

@@ -26,7 +26,7 @@ MAX_NESTING = 64
 def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
     """The flow that `source` holds, and everything that is wrong with its form, in the order of the text."""
     found = tokens(source)
-    flow: tree.Flow | None = _run(found, "flow")
+    flow = read(found)
     if flow is not None:
         for lines in found.docs.values():
             found.findings.append(words.LooseDoc(span=Span(source, lines[0][0], lines[-1][1])))
@@ -34,16 +34,32 @@ def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
     return flow, found.findings
 
 
+def read(found: Tokens) -> tree.Flow | None:
+    """The flow that the tokens are; what is wrong goes to their findings, and `##` lines of nothing stay in their docs."""
+    flow: tree.Flow | None = _run(found, "flow")
+    return flow
+
+
 def parse_expression(source: Source, start: int, end: int) -> tuple[Expr | None, list[Diagnostic]]:
     """The expression that stands from `start` to `end` of `source`, with spans in `source`."""
+    expr: Expr | None
+    expr, findings = parse_part("expr", source, start, end)
+    return expr, findings
+
+
+def parse_part(symbol: str, source: Source, start: int, end: int) -> tuple[Any, list[Diagnostic]]:
+    """What stands from `start` to `end` of `source`, read as `symbol` of the grammar. Comments have no place in it."""
     found = tokens(source, start, end)
-    expr: Expr | None = _run(found, "expr")
-    return expr, found.findings
+    part = _run(found, symbol)
+    for place in [first for _, first, _ in found.comments] + [lines[0][0] for lines in found.docs.values()]:
+        found.findings.append(words.OddCharacter(span=Span(source, place, place + 1), character="#"))
+        part = None
+    return part, found.findings
 
 
 def _run(found: Tokens, start: str) -> Any:
     """What the tokens mean when read from the start symbol `start`, or None."""
-    if _nests_too_deep(found):
+    if found.stopped or _nests_too_deep(found):
         return None
     tables = automaton()
     states = tables.states
