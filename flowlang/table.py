@@ -197,6 +197,14 @@ Row = StepRow | LetRow | EmitRow | FailRow | JoinRow | SwitchRow | RaceRow | Cat
 
 
 @dataclass(frozen=True, slots=True)
+class Holding:
+    """Values that the service adds to `event` from its own record: it surely has them, so the event does not carry them."""
+
+    event: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """All rows of one service for one flow. `owner` is the service that answers for the run; `hint` and `closed` are the
     events by which it says that the run is cancelled, and that it is over."""
@@ -208,6 +216,7 @@ class Table:
     hint: str
     closed: str
     rows: tuple[Row, ...]
+    holds: tuple[Holding, ...]
     version: str = ""
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from flowlang import event
@@ -82,6 +82,7 @@ class _Turn:
             case event.Start():
                 row = self.run_row()
                 self.state.cells[row.path] = RunCell()
+                self.state.values.update(input.input)
                 self.say(row.start, dict(input.input), ())
             case event.Heard():
                 self.message(input.message)
@@ -167,6 +168,11 @@ class _Turn:
         if heard.name == self.program.table.closed:
             self.state.closed = True
             return
+        self.state.values.update(heard.data)
+        kept = self.program.holds.get(heard.name)
+        if kept:
+            values = self.state.values
+            heard = replace(heard, data={**{name: values[name] for name in kept if name in values}, **heard.data})
         for row, port, part in self.program.hears.get(heard.name, ()):
             match port:
                 case "start":
@@ -191,6 +197,7 @@ class _Turn:
                     value = self.program.link.value(row.value, heard.data)
                     if row.schema is not None:
                         value = self.program.link.conformed(row.schema, value, "ExpressionError")
+                    self.state.values[row.name] = value
                     self.say(row.ok, {**heard.data, row.name: value}, heard.causes)
                 case EmitRow():
                     said = self.program.link.value(row.data, heard.data)
@@ -274,6 +281,7 @@ class _Turn:
             case event.Ok(value):
                 step.state, step.value = "ok", value
                 data = {**cell.data, row.name: value}
+                self.state.values[row.name] = value
                 self.record_undo(row, step, data)
                 self.say(row.ok, data, after)
             case event.Failed(error):
@@ -485,7 +493,7 @@ class _Turn:
         taker = row.takers[taken]
         data = dict(cell.entry or {})
         if taker.bind:
-            data[taker.bind] = as_value(error)
+            data[taker.bind] = self.state.values[taker.bind] = as_value(error)
         cell.ran = taken + 1
         self.say(taker.start, data, causes)
 
@@ -529,6 +537,7 @@ class _Turn:
         self.effects.append(event.Took(row.path, input.event.id))
         self.disarm(row)
         data = {**cell.data, hearing.bind: input.event.data} if hearing.bind else cell.data
+        self.state.values.update(data)
         self.say(hearing.start, data, cell.causes)
 
     def fits(self, row: RaceRow, cell: WaitCell, arrived: External) -> int | None:

@@ -17,6 +17,7 @@ class Program:
     hears: dict[str, tuple[tuple[Row, str, int], ...]]
     rows: dict[str, Row]  # by path
     run: RunRow | None  # at the run's owner
+    holds: dict[str, tuple[str, ...]]  # by event: the values that this service adds from its record
     link: Link = field(default_factory=Link)
 
 
@@ -28,5 +29,9 @@ def load(table: Table) -> Program:
             hears.setdefault(event, []).append((row, port, part))
     run = next((row for row in table.rows if isinstance(row, RunRow)), None)
     return Program(
-        table, {event: tuple(rows) for event, rows in hears.items()}, {row.path: row for row in table.rows}, run
+        table,
+        {event: tuple(rows) for event, rows in hears.items()},
+        {row.path: row for row in table.rows},
+        run,
+        {holding.event: holding.names for holding in table.holds},
     )

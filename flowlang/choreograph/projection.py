@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from flowlang import ir
-from flowlang.choreograph.liveness import carried
+from flowlang.choreograph.liveness import carriage
 from flowlang.choreograph.owners import Owner, owners
 from flowlang.choreograph.wiring import heard
 from flowlang.table import (
@@ -24,6 +24,7 @@ from flowlang.table import (
     Events,
     FailRow,
     Hearing,
+    Holding,
     JoinRow,
     LetRow,
     Part,
@@ -51,7 +52,7 @@ def project(flow: ir.Flow, flow_hash: str, owned: dict[str, Owner] | None = None
     stuck, unstuck = tuple(row.stuck.event for row in steps), tuple(row.unstuck.event for row in steps)
     projection.row(run, RunRow(run, unwired[0], ok, gone, stuck, unstuck, unwired[1], unwired[2], unwired[3]))
     services = sorted({service for service, _ in projection.rows})
-    rows = _wired(flow, projection.rows, services)
+    rows, held = _wired(flow, projection.rows, services)
     return {
         service: Table(
             service,
@@ -61,6 +62,7 @@ def project(flow: ir.Flow, flow_hash: str, owned: dict[str, Owner] | None = None
             unwired[2].event,
             unwired[3].event,
             tuple(row for owner, row in rows if owner == service),
+            tuple(Holding(e, tuple(sorted(names))) for (owner, e), names in sorted(held.items()) if owner == service),
             flow.version,
         )
         for service in services
@@ -226,27 +228,37 @@ def _gone_of(node: ir.Node, undo: Events) -> Events:
 # ---------------------------------------------------------------- who hears, and what is carried
 
 
-def _wired(flow: ir.Flow, rows: list[tuple[str, Row]], services: list[str]) -> list[tuple[str, Row]]:
-    """`rows` with the hearers and the values of every wire."""
-    needs = carried(flow, [row for _, row in rows])
-    rows = [(service, _without_idle_entry(row, needs)) for service, row in rows]
+def _wired(
+    flow: ir.Flow, rows: list[tuple[str, Row]], services: list[str]
+) -> tuple[list[tuple[str, Row]], dict[tuple[str, str], frozenset[str]]]:
+    """`rows` with the hearers and the values of every wire; and what each service adds from its record to an event."""
+    idle = _idle_entries(flow, rows)
+    values = carriage(flow, rows, deaf=idle)
+    rows = [
+        (service, replace(row, start=()) if isinstance(row, CatchRow) and row.path in idle else row)
+        for service, row in rows
+    ]
     hearers: dict[str, set[str]] = {f"{flow.name}.hint": set(services), f"{flow.name}.closed": set(services)}
     for service, row in rows:
         for event, _, _ in heard(row):
             hearers.setdefault(event, set()).add(service)
 
     def fill(wire: Wire) -> Wire:
-        return Wire(wire.event, tuple(sorted(hearers.get(wire.event, ()))), tuple(sorted(needs.get(wire.event, ()))))
+        names = values.carried.get(wire.event, frozenset())
+        return Wire(wire.event, tuple(sorted(hearers.get(wire.event, ()))), tuple(sorted(names)))
 
-    return [(service, rewired(row, fill)) for service, row in rows]
+    return [(service, rewired(row, fill)) for service, row in rows], values.held
 
 
-def _without_idle_entry(row: Row, needs: dict[str, frozenset[str]]) -> Row:
-    """A scope's exit hears the scope's start only for the values that its handlers read."""
-    if not isinstance(row, CatchRow):
-        return row
-    read = [name for taker in row.takers for name in needs.get(taker.start.event, ()) if name != taker.bind]
-    return row if read else replace(row, start=())
+def _idle_entries(flow: ir.Flow, rows: list[tuple[str, Row]]) -> frozenset[str]:
+    """The scopes whose exit need not hear their start, since neither a handler nor what follows it reads anything."""
+    needed = carriage(flow, rows, holding=False).carried
+    return frozenset(
+        row.path
+        for _, row in rows
+        if isinstance(row, CatchRow)
+        and all(needed.get(taker.start.event, frozenset()) <= {taker.bind} for taker in row.takers)
+    )
 
 
 def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:

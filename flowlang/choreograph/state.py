@@ -90,12 +90,14 @@ Cell = DoCell | SaidCell | JoinCell | ChoiceCell | WaitCell | ScopeCell | RunCel
 class State:
     """`seen` is the inbox: the ids of all messages of this run that this service has ever taken in. `dropped` counts what
     came after the run was closed. `taken` are the external events that a wait of this run has consumed; all waits on one
-    type have one owner, so this service's own knowledge is enough."""
+    type have one owner, so this service's own knowledge is enough. `values` is
+    the record of every value that it was given or made."""
 
     run: str
     started: int
     seen: set[str] = field(default_factory=set)
     cells: dict[str, Cell] = field(default_factory=dict)
+    values: Data = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     hinted: bool = False
     closed: bool = False
