@@ -7,14 +7,14 @@ import shutil
 import sys
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from flowlang import ir
+from flowlang import ir, table
 from flowlang.check.screen import visible
-from flowlang.cli.progress import elapsed
 from flowlang.cli.screen import data, talk
 from flowlang.cli.status import CANCELLED, DONE, FAILED, FINDINGS, STUCK, WAITS
-from flowlang.cli.summary import Attempts, Known, summary
-from flowlang.event import Failed, Ok, Unknown
+from flowlang.cli.summary import Attempts, Known, elapsed, summary
+from flowlang.event import Failed, Ok, Outcome, Unknown
 from flowlang.lifecycle import OVER, Item
 from flowlang.report import Report, report
 from flowlang.runtime import view
@@ -26,7 +26,7 @@ from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import RunRow
 from flowlang.scenario.compare import differences
 from flowlang.scenario.tree import Scenario
-from flowlang.values import Timestamp, plain_dumps
+from flowlang.values import Timestamp, plain_dumps, wire_loads
 
 STATUSES = {"completed": DONE, "failed": FAILED, "cancelled": CANCELLED, "stuck": STUCK}
 
@@ -83,27 +83,34 @@ async def _held(engine: Engine, playing: Awaitable[None]) -> None:
 async def _next(engine: Engine, run: str, player: asyncio.Future[None], follow: bool) -> str:
     """What the run comes to next. A mistake that the player finds counts first."""
     until = asyncio.ensure_future(engine.until(run, follow=follow))
-    await asyncio.wait({until, player}, return_when=asyncio.FIRST_COMPLETED)
-    if player.done():
+    both: set[asyncio.Future[Any]] = {until, player}
+    await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+    if player.done() and player.exception() is not None:
+        until.cancel()
         player.result()
     return await until
 
 
 def told(
-    store: SqliteStore, runs: Sequence[str], flows: Sequence[ir.Flow], scenario: Scenario, now: int, *, as_json: bool
+    store: SqliteStore,
+    runs: Sequence[str],
+    scenario: Scenario,
+    now: int,
+    *,
+    as_json: bool,
+    flows: Sequence[ir.Flow] = (),
 ) -> Told:
-    """What is said of `runs`, the first of which is the one that was asked for."""
-    rows = {row.run: row for row in view.runs(store)}
+    """What is said of `runs`, the first of which is the one that was asked for. `flows` are known beside the store."""
     reports = []
     texts = []
     for run in runs:
-        row = rows[run]
+        row = view.run(store, run)
         outcome = view.outcome(store, run)
         reports.append(report(outcome, run, row.flow, row.hash, row.mode))
         if not as_json:
-            texts.append(_text(store, row, flows, now))
+            texts.append(_text(store, row, outcome, flows, now))
     said = "\n".join(map(plain_dumps, reports)) if as_json else "\n\n".join(texts)
-    status = status_of(reports)
+    status = status_of(reports[0]) if reports else DONE
     if scenario.expect is None:
         return Told(status, said)
     wrong = differences(scenario.expect, reports[0])
@@ -112,18 +119,17 @@ def told(
     return Told(DONE, said, "as the scenario expects")
 
 
-def status_of(reports: Sequence[Report]) -> int:
-    """The exit status of a run: what the first, which was asked for, came to."""
-    return STATUSES.get(reports[0]["status"], WAITS)
+def status_of(report: Report) -> int:
+    """The exit status of a run."""
+    return STATUSES.get(report["status"], WAITS)
 
 
-def _text(store: SqliteStore, row: RunRow, flows: Sequence[ir.Flow], now: int) -> str:
-    outcome = view.outcome(store, row.run)
+def _text(store: SqliteStore, row: RunRow, outcome: Outcome, flows: Sequence[ir.Flow], now: int) -> str:
     flow = next((flow for flow in flows if flow.name == row.flow), None)
-    steps = [] if flow is None else steps_of(flow)
+    steps = steps_in(store, row) if flow is None else steps_of(flow)
     head = f"run {row.run} of {row.flow}, {row.mode}, {elapsed((row.ended or now) - row.started)}"
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    return summary(outcome, head, steps, known_of(store, row.run), waiting(store, row.run, now), width)
+    width = shutil.get_terminal_size().columns if sys.__stdout__ is not None and sys.__stdout__.isatty() else 0
+    return summary(outcome, head, steps, known_of(store, row), waiting(store, row.run, now), width)
 
 
 def steps_of(flow: ir.Flow) -> list[tuple[str, str]]:
@@ -132,20 +138,37 @@ def steps_of(flow: ir.Flow) -> list[tuple[str, str]]:
     return [(step.path, f"{step.operation.service}.{step.operation.name}") for step in steps]
 
 
-def known_of(store: SqliteStore, run: str) -> Known:
-    """Attempts and the last output or error of each call."""
+def steps_in(store: SqliteStore, row: RunRow) -> list[tuple[str, str]]:
+    """The same from what is installed. No service knows the order of all steps, so in a choreography those that were
+    called come first, as they were called."""
+    if row.mode == "orchestrate":
+        body = store.share(row.hash, row.mode, row.owner)
+        return [] if body is None else steps_of(ir.from_data(wire_loads(body)))
+    found = {
+        step.path: f"{step.operation.service}.{step.operation.name}"
+        for body in store.shares(row.hash, row.mode).values()
+        for step in table.from_data(wire_loads(body)).rows
+        if isinstance(step, table.StepRow)
+    }
+    called = [work.item.call.path for work in view.steps(store, row.run) if work.item.call.path in found]
+    return [(path, found[path]) for path in dict.fromkeys([*called, *found])]
+
+
+def known_of(store: SqliteStore, row: RunRow) -> Known:
+    """Attempts, times and the last output or error of each call."""
     known: Known = {}
-    for row in view.steps(store, run):
-        item = row.item
+    for work in view.steps(store, row.run):
+        item = work.item
         last = item.results[-1] if item.results else None
-        match last:
-            case Ok(value):
-                found = Attempts(item.attempts, value, True)
-            case Failed(error) | Unknown(error):
-                found = Attempts(item.attempts, error=error)
-            case None:
-                found = Attempts(item.attempts)
-        known[item.call.path, item.call.kind] = found
+        took = None if work.ended is None else work.ended - work.created
+        known[item.call.path, item.call.kind] = Attempts(
+            item.attempts,
+            work.created - row.started,
+            took,
+            last.value if isinstance(last, Ok) else None,
+            isinstance(last, Ok),
+            last.error if isinstance(last, Failed | Unknown) else None,
+        )
     return known
 
 

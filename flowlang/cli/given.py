@@ -16,7 +16,7 @@ from flowlang.cli.status import USAGE, Stop
 from flowlang.diagnostic import Diagnostic
 from flowlang.event import Value
 from flowlang.scenario.fit import fit
-from flowlang.scenario.places import Places
+from flowlang.scenario.places import Place, Places
 from flowlang.scenario.read import read_failures
 from flowlang.scenario.tree import Scenario
 from flowlang.source import Source, Span
@@ -61,8 +61,8 @@ def with_failures(scenario: Scenario, failures: Sequence[str], flows: Sequence[i
                 USAGE, f"--fail wants a place and an error, as in `--fail payments.charge=Declined`, not `{failure}`"
             )
         source = Source("<--fail>", failure)
-        at = {("place",): Span(source, 0, len(place)), ("word",): Span(source, len(place) + 1, len(failure))}
-        settings.append((place, word, Places(Span(source, 0, len(failure)), dict(at))))
+        at: dict[Place, Span] = {("place",): Span(source, 0, len(place)), ("word",): Span(source, len(place) + 1, len(failure))}
+        settings.append((place, word, Places(Span(source, 0, len(failure)), at)))
     found = read_failures(settings, flows)
     if found.found:
         refused(found.found, USAGE)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 from flowlang.check.screen import visible
+from flowlang.cli.summary import elapsed
 from flowlang.event import (
     Arrived,
     Cancel,
@@ -141,17 +142,3 @@ def _undone(result: Result) -> str:
 
 def _error(name: str, message: str) -> str:
     return f"{name}: {message}" if message else name
-
-
-def elapsed(ms: int) -> str:
-    """A length of time for people: `0.25s`, `12.0s`, `3m05s`, `2d04h`."""
-    seconds = ms / 1000
-    if seconds < 10:
-        return f"{seconds:.2f}s"
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(ms // 1000, 60)
-    if minutes < 60:
-        return f"{minutes}m{rest:02}s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24:02}h"

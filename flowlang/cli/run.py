@@ -153,7 +153,8 @@ async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -
     await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
     beside = [row.run for row in view.runs(engine.store) if row.run not in known and row.run != started.run]
     flows = [one.flow for one in plan.built]
-    end = told(engine.store, [started.run, *beside], flows, plan.scenario, clock.now(), as_json=as_json)
+    runs = [started.run, *beside]
+    end = told(engine.store, runs, plan.scenario, clock.now(), as_json=as_json, flows=flows)
     if not started.fresh:
         return replace(end, talk=f"this run is not new: it has the same key and the same input\n{end.talk}".rstrip())
     return end

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from flowlang.cli.progress import Lines, Progress, Table
@@ -62,9 +62,6 @@ class Session:
 
     async def _with(self, main: Callable[[Engine, RealClock], Awaitable[T]], clock: RealClock) -> T:
         progress = self._progress()
-        if self.store != MEMORY:
-            with contextlib.suppress(OSError):  # the engine says what is wrong with the place
-                Path(self.store).parent.mkdir(parents=True, exist_ok=True)
         opened = Engine.open(
             self.store,
             callers=callers,
@@ -72,6 +69,7 @@ class Session:
             notice=_telling(progress),
             crash=self.crash,
             poll=self.virtual is None,
+            jitter=random.random if self.virtual is None else _steady,
         )
         try:
             async with opened as engine:
@@ -85,6 +83,11 @@ class Session:
         if self.quiet:
             return None
         return Table(sys.__stderr__ or sys.stderr, self.steps) if colour(sys.stderr) else Lines(sys.stderr)
+
+
+def _steady() -> float:
+    """The jitter of a scenario's back-offs: it must say the same thing every time."""
+    return 0.5
 
 
 def _telling(progress: Progress | None) -> Callable[[Notice], None] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from flowlang.check.screen import visible
+from flowlang.check.screen import width as columns_of
 from flowlang.event import Called, Error, Outcome, Value
 from flowlang.report import path_key, status_of
 from flowlang.values import plain_dumps
@@ -12,26 +14,32 @@ from flowlang.values import plain_dumps
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A step of the table. `said` is its output or its error."""
+    """A step of the table. `began` and `took` are for people; `said` is its output or its error."""
 
     path: str
     operation: str
     happened: str
     attempts: int
+    began: str
+    took: str
     said: str
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """What is known of a call beside its result: attempts made, and the last output or error."""
+    """What is known of a call beside its result: attempts made, milliseconds from the run's start to its own start and
+    from there to its end, and the last output or error."""
 
     made: int
+    began: int | None = None
+    took: int | None = None
     value: Value = None
     has_value: bool = False
     error: Error | None = None
 
 
 Known = dict[tuple[str, str], Attempts]  # by path and kind
+HEAD = ["step", "operation", "what happened", "tries", "began", "took", "output or error"]
 
 
 def summary(
@@ -42,21 +50,21 @@ def summary(
     parts = [f"{_sentence(outcome)}\n{head}"]
     lines = lines_of(outcome, steps, known)
     if lines:
-        parts.append(
-            table(["step", "operation", "what happened", "tries", ""], [_cells(line) for line in lines], width)
-        )
+        parts.append(table(HEAD, [_cells(line) for line in lines], width))
     if outcome.residue:
-        remain = "\n".join(f"  {path}" for path in outcome.residue)
-        parts.append(f"what these did remains, because somebody skipped undoing it:\n{remain}")
+        parts.append("what these did remains, because somebody skipped undoing it:\n" + _indented(outcome.residue))
     if outcome.events:
-        said = "\n".join(f"  {event.type} {plain_dumps(event.data)}" for event in outcome.events)
-        parts.append(f"published:\n{said}")
-    reasons = "\n".join(f"  {sentence}" for sentence in waits)
+        parts.append("published:\n" + _indented(f"{event.type} {plain_dumps(event.data)}" for event in outcome.events))
+    reasons = _indented(waits)
     if reasons:
-        parts.append(f"it waits:\n{reasons}")
+        parts.append(f"{'it is stuck' if outcome.status == 'stuck' else 'it waits'}:\n{reasons}")
     if outcome.status == "completed" and outcome.output is not None:
         parts.append(f"output: {plain_dumps(outcome.output)}")
     return "\n\n".join(parts)
+
+
+def _indented(lines: Iterable[str]) -> str:
+    return "\n".join(f"  {line}" for line in lines)
 
 
 def _sentence(outcome: Outcome) -> str:
@@ -102,22 +110,24 @@ def lines_of(outcome: Outcome, steps: Sequence[tuple[str, str]], known: Known) -
 def _line(path: str, operation: str, calls: list[Called], known: Known) -> Line:
     forward = [called for called in calls if called.id.kind == "do"]
     undo = [called for called in calls if called.id.kind == "undo"]
-    tried = [known[path, kind] for kind in ("do", "undo") if (path, kind) in known]
     if not forward:
-        return Line(path, operation, "never reached", 0, "")
+        return Line(path, operation, "never reached", 0, "", "", "")
     last = max(forward, key=lambda called: called.id.number)
-    details = known.get((path, "undo")) if undo and undo[-1].result != "ok" else known.get((path, "do"))
+    do = known.get((path, "do"), Attempts(0))
+    undoing = known.get((path, "undo")) if undo and undo[-1].result != "ok" else None
     return Line(
         path,
         operation or f"{last.service}.{last.operation}",
-        _happened(last, undo[-1] if undo else None, known.get((path, "do"))),
-        sum(attempts.made for attempts in tried),
-        _said(details),
+        _happened(last, undo[-1] if undo else None, do),
+        do.made,
+        "" if do.began is None else elapsed(do.began),
+        "" if do.took is None else elapsed(do.took),
+        _said(undoing or do),
     )
 
 
-def _happened(last: Called, undo: Called | None, details: Attempts | None) -> str:
-    error = f" {details.error.name}" if details and details.error else ""
+def _happened(last: Called, undo: Called | None, details: Attempts) -> str:
+    error = f" {details.error.name}" if details.error else ""
     first = {"ok": "done", "failed": f"failed{error}", "unknown": f"unknown{error}", "pending": "under way"}[
         last.result
     ]
@@ -127,9 +137,7 @@ def _happened(last: Called, undo: Called | None, details: Attempts | None) -> st
     return f"{first}, {after[undo.result]}"
 
 
-def _said(details: Attempts | None) -> str:
-    if details is None:
-        return ""
+def _said(details: Attempts) -> str:
     if details.error is not None:
         return details.error.message or details.error.name
     return plain_dumps(details.value) if details.has_value and details.value is not None else ""
@@ -137,23 +145,52 @@ def _said(details: Attempts | None) -> str:
 
 def _cells(line: Line) -> list[str]:
     path = line.path.partition("/")[2] or line.path  # the flow's name stands above the table
-    return [path, line.operation, line.happened, str(line.attempts or ""), line.said]
+    tries = str(line.attempts or "")
+    return [path, line.operation, line.happened, tries, line.began, line.took, line.said]
+
+
+def elapsed(ms: int) -> str:
+    """A length of time for people: `0.25s`, `12.0s`, `3m05s`, `2d04h`."""
+    seconds = ms / 1000
+    if seconds < 10:
+        return f"{seconds:.2f}s"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(ms // 1000, 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}h{minutes:02}m" if hours < 24 else f"{hours // 24}d{hours % 24:02}h"
 
 
 # ---------------------------------------------------------------- tables
 
 
-def table(head: list[str], rows: Iterable[list[str]], width: int) -> str:
-    """Columns two spaces apart; the last one is cut where the terminal ends, the others never."""
-    lines = [head, *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_row(line, widths, width) for line in lines)
+NUMBERS = ("tries", "began", "took")
 
 
-def _row(cells: list[str], widths: list[int], width: int) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:
+    """Columns two spaces apart, numbers to the right; the last one is cut where the terminal ends, the others never."""
+    lines = [[visible(cell) for cell in line] for line in (head, *rows)]
+    widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(_row(line, head, widths, width) for line in lines)
+
+
+def _row(cells: list[str], head: Sequence[str], widths: list[int], width: int) -> str:
     *front, last = cells
-    text = "  " + "".join(f"{cell:<{size}}  " for cell, size in zip(front, widths, strict=False))
-    room = width - len(text) if width else len(last)
-    if len(last) > room:
-        last = last[: max(room - 3, 0)] + "..." if room > 3 else ""
-    return (text + last).rstrip()
+    text = "  "
+    for cell, name, size in zip(front, head, widths, strict=False):
+        gap = " " * (size - columns_of(cell))
+        text += f"{gap}{cell}  " if name in NUMBERS else f"{cell}{gap}  "
+    return (text + _cut(last, width - columns_of(text) if width else columns_of(last))).rstrip()
+
+
+def _cut(text: str, room: int) -> str:
+    if columns_of(text) <= room:
+        return text
+    kept = ""
+    for char in text:
+        if columns_of(kept + char) > room - 3:
+            break
+        kept += char
+    return f"{kept}..." if kept else ""

@@ -30,7 +30,7 @@ async def play(engine: Engine, clock: Clock, run: str, started: int, happenings:
             case Resolving(_, path, kind, decision, value, error, message):
                 failed = Error(error, message, path) if decision == "fail" else None
                 try:
-                    await engine.resolve(run, path, decision, kind=kind or None, value=value, error=failed)
+                    await engine.resolve(run, path, decision, kind=kind, value=value, error=failed)
                 except NotStuck as refusal:
                     if started + happening.at < began:
                         continue

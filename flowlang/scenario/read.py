@@ -70,6 +70,7 @@ def read(source: Source, flow: ir.Flow, others: Sequence[ir.Flow] = ()) -> Read:
         answers=dict(reader.answers(value.get("answers"))),
         happenings=tuple(sorted(reader.happenings(value.get("events")), key=lambda happening: happening.at)),
         expect=reader.expect(value.get("expect")),
+        virtual=True,
     )
     return Read(scenario, values, tuple(sorted(reader.found, key=lambda one: (one.span.start, one.code))))
 

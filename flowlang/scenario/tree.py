@@ -71,14 +71,15 @@ Happening = Say | Cancelling | Resolving
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole file. `answers` by `service.operation`, `flow/step` or `flow/step:undo`; `happenings` in order of
-    time."""
+    """A whole file. `answers` by `service.operation`, `flow/step` or `flow/step:undo`; `happenings` in order of time.
+    Not `virtual` are answers that `--fail` asks for in a run in real time."""
 
     input: Value
     has_input: bool
     answers: Mapping[str, Answers]
     happenings: tuple[Happening, ...] = ()
     expect: Mapping[str, Value] | None = None
+    virtual: bool = False
 
     def place_of(self, path: str, kind: str, operation: str) -> str | None:
         """The entry of `answers` that is for the call: its path beats its operation. None when there is none."""
@@ -101,6 +102,7 @@ def to_value(scenario: Scenario) -> Value:
         ],
         "happenings": [_happening_to_value(happening) for happening in scenario.happenings],
         "expect": None if scenario.expect is None else dict(scenario.expect),
+        "virtual": scenario.virtual,
     }
 
 
@@ -115,6 +117,7 @@ def from_value(value: Value) -> Scenario:
         },
         happenings=tuple(_happenings_from(value["happenings"])),
         expect=value["expect"],
+        virtual=value["virtual"],
     )
 
 

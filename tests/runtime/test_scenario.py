@@ -146,7 +146,7 @@ def test_a_key_that_is_there_twice_is_a_finding_beside_the_others() -> None:
 
 
 def test_an_empty_scenario_is_one() -> None:
-    assert good("{}") == Scenario(None, False, {})
+    assert good("{}") == Scenario(None, False, {}, virtual=True)
 
 
 def test_a_scenario_survives_being_stored() -> None:

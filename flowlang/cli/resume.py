@@ -1,0 +1,72 @@
+"""`flowlang resume [RUN]`: go on with what was interrupted, in the world that each run was started in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import click
+
+from flowlang.cli.ending import Told, drive, told
+from flowlang.cli.screen import talk
+from flowlang.cli.session import STORE, Session
+from flowlang.cli.status import DONE
+from flowlang.cli.stored import open_runs, virtual_start, world_of
+from flowlang.runtime.engine import Engine
+from flowlang.runtime.setting import Crash, RealClock
+from flowlang.scenario.tree import EMPTY
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN...]")
+@click.option("--store", default=STORE, show_default=True, metavar="PATH", help="Where the runs are kept.")
+@click.option("--json", "as_json", is_flag=True, help="One report object to a line, in place of the summaries.")
+@click.option("--follow", is_flag=True, help="Stay while a run only waits.")
+@click.option(
+    "--crash-before", multiple=True, metavar="STEP", help="Kill this process right before the step is called."
+)
+@click.option(
+    "--crash-after", multiple=True, metavar="STEP", help="Kill this process right after its result is stored."
+)
+def resume(
+    runs: Sequence[str],
+    store: str,
+    as_json: bool,
+    follow: bool,
+    crash_before: Sequence[str],
+    crash_after: Sequence[str],
+) -> int:
+    """Go on with RUN, or with all runs that are open, until each is over or only waits. A run of a scenario goes on in it.
+
+    Ends with the highest of the runs' own statuses (see `flowlang run --help`), and with 0 when there is nothing to do.
+    """
+    rows = open_runs(store, runs)
+    if not rows:
+        talk("no run is open")
+    crash = Crash(tuple(crash_before), tuple(crash_after))
+    status = DONE
+    for group in _together([row.run for row in rows], store):
+        session = Session(store, virtual_start(store, group[0]), crash)
+        end = session.drive(lambda engine, clock, group=group: _resume(engine, clock, group, follow, as_json))  # type: ignore[misc]
+        status = max(status, end.say())
+    return status
+
+
+def _together(runs: Sequence[str], store: str) -> list[list[str]]:
+    """Runs in real time share an engine; each scenario has a clock of its own."""
+    real = [run for run in runs if virtual_start(store, run) is None]
+    return [*([real] if real else []), *([run] for run in runs if run not in real)]
+
+
+async def _resume(engine: Engine, clock: RealClock, runs: Sequence[str], follow: bool, as_json: bool) -> Told:
+    for run in runs:
+        await engine.resume(run)
+    scenario = world_of(engine.store, runs[0])
+    for run in runs:
+        await drive(engine, clock, run, scenario, follow=follow)
+    ends = [told(engine.store, [run], scenario or EMPTY, clock.now(), as_json=as_json) for run in runs]
+    separator = "\n" if as_json else "\n\n"
+    return Told(
+        max(end.status for end in ends),
+        separator.join(end.data for end in ends),
+        "\n".join(end.talk for end in ends if end.talk),
+    )
