@@ -237,7 +237,7 @@ class _Meaning:
             return _Parked()
         done = [part for part in parts if isinstance(part, _Done)]
         gone = [part for part in parts if isinstance(part, _Gone)]
-        settled = _union(part.causes for part in [*done, *gone])
+        settled = _union([*(part.causes for part in done), *(part.causes for part in gone)])
         if not gone:
             merged = dict(env)
             for part in done:

@@ -19,7 +19,7 @@ from typing import assert_never
 
 from flowlang import ir
 from flowlang.contract import Contracts, schema_for
-from flowlang.declared import Undo
+from flowlang.declared import EventType, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.names import free_names
 from flowlang.expression.text import to_text
@@ -166,12 +166,12 @@ class _Lowering:
     contracts: Contracts
     paths: dict[int, str]
     rests: int = 0
-    output: ir.Schema | None = field(init=False)
+    output: Schema | None = field(init=False)
 
     def __post_init__(self) -> None:
         self.output = None if self.flow.output is None else schema_for(self.flow.output, self.contracts)
 
-    def event(self, text: tree.Text) -> ir.EventType:
+    def event(self, text: tree.Text) -> EventType:
         return self.contracts.events[text.value].event
 
     def block(self, statements: Sequence[tree.Statement]) -> ir.Sequence:

@@ -19,7 +19,8 @@ def outcome(programs: Mapping[str, Program], states: Mapping[str, State]) -> Out
         for path, cell in state.cells.items():
             row = programs[service].rows[path]
             if isinstance(cell, DoCell) and isinstance(row, StepRow):
-                by = row.compensate and (row.compensate.operation.service, row.compensate.operation.name)
+                undo = row.compensate
+                by = None if undo is None else (undo.operation.service, undo.operation.name)
                 calls += calls_of(path, cell.step, (row.operation.service, row.operation.name), by)
                 stuck |= cell.step.state in ("stuck", "stuck_undo")
                 residue += [path] if cell.step.state == "skipped" else []

@@ -150,7 +150,9 @@ class _Projection:
         return (done.event,), (gone_wire.event,)
 
     def switch(self, node: ir.Switch, start: Events, undo: Events) -> tuple[Events, Events]:
-        ways, oks, gones = [], [], []
+        ways: list[Way] = []
+        oks: list[str] = []
+        gones: list[str] = []
         for number, arm in enumerate(node.arms):
             way = Way(arm.when, _port(node, f"{number}.start"), _port(node, f"{number}.undo"))
             part = self.part(arm.body, way.start, way.undo)
@@ -162,7 +164,9 @@ class _Projection:
         return _each(oks), _each([*gones, refused.event])
 
     def race(self, node: ir.Race, start: Events, undo: Events) -> tuple[Events, Events]:
-        hearings, oks, gones = [], [], []
+        hearings: list[Hearing] = []
+        oks: list[str] = []
+        gones: list[str] = []
         for number, a in enumerate(node.alternatives):
             begin, back = _port(node, f"{number}.start"), _port(node, f"{number}.undo")
             part = self.part(a.body, begin, back)
@@ -272,8 +276,7 @@ def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:
 
     match row:
         case StepRow():
-            ports = {"ok": row.ok, "gone": row.gone, "stuck": row.stuck, "unstuck": row.unstuck}
-            return replace(row, **{name: fill(wire) for name, wire in ports.items()})
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=fill(row.stuck), unstuck=fill(row.unstuck))
         case LetRow() | EmitRow():
             return replace(row, ok=fill(row.ok), gone=fill(row.gone))
         case FailRow():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flowlang import ir
@@ -15,7 +15,7 @@ from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.generate import SERVICES, flow
 from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Schedule
 
-MODES = {"orchestrate": Orchestrated, "choreograph": Choreographed}
+MODES: dict[str, Callable[[ir.Flow], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 INPUT: dict[str, Value] = {"order": {"id": "o-1", "n": 2}}
 
 
@@ -62,7 +62,7 @@ def run(lowered: ir.Flow, mode: str, seed: int, tally: Tally) -> str | None:
         External(f"x{n}", f"{rng.choice(SERVICES)}.told", "", {"key": INPUT["order"]["id"], "n": rng.randrange(4)})
         for n in range(rng.randrange(5))
     ]
-    machine: Mode = MODES[mode](lowered)
+    machine = MODES[mode](lowered)
     try:
         outcome = Schedule(lowered, machine, rng, dict(INPUT), events).run()
     except (AssertionError, KeyError, ValueError) as wrong:  # Disagreement and IllegalOracle among them

@@ -90,7 +90,7 @@ class _Generator:
         self.returns = self.choices.chance(60)
         statements, _, ended = self.statements((), self.depth, may_return=True)
         if self.returns and not ended:
-            statements.append(tree.Return(self.int(()), None, _SPAN))
+            statements.append(tree.Return(self.number(()), None, _SPAN))
         order = tree.Param(_name("order"), tree.NamedType(None, _name("Order"), _SPAN), _SPAN)
         key = _select(Ref("order", _SPAN), "id")
         uses = (tree.Use("contracts", (tree.Text("*.yaml", _SPAN),), _SPAN),)
@@ -106,7 +106,7 @@ class _Generator:
 
     # ------------------------------------------------------------ expressions
 
-    def int(self, scope: Scope) -> Expr:
+    def number(self, scope: Scope) -> Expr:
         """A whole number; now and then one that can't be evaluated."""
         form = self.choices.weighted(
             ((3, "literal"), (2, "order"), (6, "name"), (3, "sum"), (1, "divide"), (1, "maybe"))
@@ -122,9 +122,9 @@ class _Generator:
                 _SPAN,
             )
         if form == "sum":
-            return Binary("+", self.int(scope), _number(1 + self.choices.below(3)), _SPAN)
+            return Binary("+", self.number(scope), _number(1 + self.choices.below(3)), _SPAN)
         if form == "divide":
-            return Binary("/", _number(7), self.int(scope), _SPAN)
+            return Binary("/", _number(7), self.number(scope), _SPAN)
         if form == "name" and scope:
             return self.read(self.choices.pick(scope))
         return _number(self.choices.below(4))
@@ -147,15 +147,15 @@ class _Generator:
         if form == "has" and unsure:
             return Function("has", (Ref(self.choices.pick(unsure).name, _SPAN),), _SPAN, _SPAN)
         if form == "even":
-            return Binary("==", Binary("%", self.int(scope), _number(2), _SPAN), _number(0), _SPAN)
+            return Binary("==", Binary("%", self.number(scope), _number(2), _SPAN), _number(0), _SPAN)
         if form == "and":
             return Binary("&&", self.guard(scope), self.guard(scope), _SPAN)
         if form == "not":
             return Unary("!", self.guard(scope), _SPAN)
-        return Binary(self.choices.pick((">", "<=")), self.int(scope), _number(self.choices.below(3)), _SPAN)
+        return Binary(self.choices.pick((">", "<=")), self.number(scope), _number(self.choices.below(3)), _SPAN)
 
     def args(self, scope: Scope, extra: Expr | None = None) -> tree.NamedArgs:
-        entries = [Entry("x", self.int(scope), _SPAN)]
+        entries = [Entry("x", self.number(scope), _SPAN)]
         if extra is not None:
             entries.append(Entry("y", extra, _SPAN))
         return tree.NamedArgs(MapOf(tuple(entries), _SPAN), _SPAN)
@@ -190,7 +190,7 @@ class _Generator:
                 return self.step(scope)
             case "let":
                 name = self.fresh("n")
-                return tree.Let(_name(name), self.int(scope), None, _SPAN), (Known(name, "int", True),), False
+                return tree.Let(_name(name), self.number(scope), None, _SPAN), (Known(name, "int", True),), False
             case "emit":
                 return self.emit(scope), (), False
             case "sequence":
@@ -205,7 +205,7 @@ class _Generator:
             case "scope":
                 return self.scope(scope, depth, may_return)
             case "return":
-                return tree.Return(self.int(scope), None, _SPAN), (), True
+                return tree.Return(self.number(scope), None, _SPAN), (), True
             case _:
                 message = Literal("why", _SPAN) if self.choices.chance(40) else None
                 return tree.Fail(_name(self.choices.pick(("F0", "F1"))), message, None, _SPAN), (), True
@@ -225,7 +225,7 @@ class _Generator:
 
     def emit(self, scope: Scope) -> tree.Statement:
         data = MapOf(
-            (Entry("key", _select(Ref("order", _SPAN), "id"), _SPAN), Entry("n", self.int(scope), _SPAN)), _SPAN
+            (Entry("key", _select(Ref("order", _SPAN), "id"), _SPAN), Entry("n", self.number(scope), _SPAN)), _SPAN
         )
         return tree.Emit(tree.Text(f"{self.choices.pick(SERVICES)}.told", _SPAN), data, None, _SPAN)
 
@@ -245,15 +245,17 @@ class _Generator:
         return tree.Fork(self.at(), tuple(branches), "all", None, _SPAN), added, False
 
     def switch(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
-        subject = self.int(scope) if self.choices.chance(30) else None
+        subject = self.number(scope) if self.choices.chance(30) else None
         shared = self.fresh("n") if self.choices.chance(40) else None
-        bodies, added, all_ended = [], (), True
+        bodies: list[list[tree.Statement]] = []
+        added: Scope = ()
+        all_ended = True
         count = 1 + self.choices.below(3)
         for _ in range(count + 1):
             least = self.choices.pick((1, 0))
             body, names, ended = self.statements(scope, depth - 1, may_return, least)
             if shared and not ended:
-                body.append(tree.Let(_name(shared), self.int((*scope, *names)), None, _SPAN))
+                body.append(tree.Let(_name(shared), self.number((*scope, *names)), None, _SPAN))
             bodies.append(body)
             added += _unsure(names)
             all_ended = all_ended and ended
