@@ -91,6 +91,11 @@ class SqliteStore:
         before, self._seen_version = self._seen_version, version
         return bool(before != version)
 
+    def limit_pages(self, pages: int) -> int:
+        """Let the file grow to so many pages and no further; returns how many it may have (at least what it has)."""
+        allowed: int = self._one(f"PRAGMA max_page_count = {pages or 1}")[0]
+        return allowed
+
     def close(self) -> None:
         """Close the file; the store can't be used any more."""
         self._connection.close()
