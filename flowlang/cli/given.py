@@ -61,7 +61,10 @@ def with_failures(scenario: Scenario, failures: Sequence[str], flows: Sequence[i
                 USAGE, f"--fail wants a place and an error, as in `--fail payments.charge=Declined`, not `{failure}`"
             )
         source = Source("<--fail>", failure)
-        at: dict[Place, Span] = {("place",): Span(source, 0, len(place)), ("word",): Span(source, len(place) + 1, len(failure))}
+        at: dict[Place, Span] = {
+            ("place",): Span(source, 0, len(place)),
+            ("word",): Span(source, len(place) + 1, len(failure)),
+        }
         settings.append((place, word, Places(Span(source, 0, len(failure)), at)))
     found = read_failures(settings, flows)
     if found.found:

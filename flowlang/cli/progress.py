@@ -46,6 +46,7 @@ class Lines:
     def took(self, at: int, input: Input) -> None:
         """Something was taken in and is recorded."""
         said = told(input)
+        self.began = at if self.began is None else self.began
         if said is not None:
             self._say(at, *said)
 
@@ -54,7 +55,8 @@ class Lines:
 
     def _say(self, at: int, path: str, what: str) -> None:
         self.began = at if self.began is None else self.began
-        print(visible(f"{elapsed(at - self.began):>8}  {path}  {what}"), file=self.stream, flush=True)
+        place = f"{path}  " if path else ""
+        print(visible(f"{elapsed(at - self.began):>8}  {place}{what}"), file=self.stream, flush=True)
 
 
 @dataclass(slots=True)
@@ -83,7 +85,7 @@ class Table:
         self.stream.flush()
 
     def _set(self, path: str, state: str) -> None:
-        self.states[path] = state
+        self.states[path or "the run"] = state
         self._wipe()
         size = shutil.get_terminal_size()
         paths = [*self.steps, *(path for path in self.states if path not in self.steps)]

@@ -1,0 +1,174 @@
+"""What people read: the summary of a run, and the lines and the table while it goes on."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from flowlang.cli.progress import Lines, Table
+from flowlang.cli.summary import Attempts, Known, elapsed, summary, table
+from flowlang.event import (
+    Arrived,
+    Called,
+    Cancel,
+    EffectId,
+    Emitted,
+    Error,
+    External,
+    Failed,
+    Fired,
+    Ok,
+    Outcome,
+    Settled,
+    Start,
+    Stuck,
+    Unknown,
+)
+
+STEPS = [("f/charge", "payments.charge"), ("f/ship", "shipping.arrange"), ("f/tell", "notifications.send")]
+NO_CARRIER = Error("NoCarrier", "nobody drives there", "f/ship")
+
+
+def called(path: str, result: str, kind: str = "do", number: int = 0) -> Called:
+    return Called(EffectId(path, kind, number), "s", "o", {}, result, ())
+
+
+def told(outcome: Outcome, known: Known | None = None, waits: tuple[str, ...] = (), width: int = 0) -> str:
+    return summary(outcome, "run r-1 of f, orchestrate, 3.00s", STEPS, known or {}, waits, width)
+
+
+FAILED = Outcome(
+    "failed",
+    None,
+    NO_CARRIER,
+    (),
+    (called("f/charge", "ok"), called("f/charge", "ok", "undo"), called("f/ship", "failed")),
+    (),
+)
+KNOWN: Known = {
+    ("f/charge", "do"): Attempts(2, 0, 2_010, {"paymentId": "p-1"}, True),
+    ("f/charge", "undo"): Attempts(1, 2_020, 5, True, True),
+    ("f/ship", "do"): Attempts(1, 2_010, 10, error=NO_CARRIER),
+}
+
+
+def test_a_failed_run_can_be_pasted_into_a_ticket() -> None:
+    assert told(FAILED, KNOWN) == (
+        "failed with NoCarrier at f/ship: nobody drives there; everything is undone\n"
+        "run r-1 of f, orchestrate, 3.00s\n"
+        "\n"
+        "  step    operation           what happened     tries  began   took  output or error\n"
+        '  charge  payments.charge     done, undone          2  0.00s  2.01s  {"paymentId": "p-1"}\n'
+        "  ship    shipping.arrange    failed NoCarrier      1  2.01s  0.01s  nobody drives there\n"
+        "  tell    notifications.send  never reached"
+    )
+
+
+def test_a_completed_run_ends_with_its_output_and_events() -> None:
+    whole = Outcome("completed", {"id": "o-1"}, None, (), (), (Emitted("f/emit1", "order.done", {"id": "o-1"}),))
+    text = told(whole)
+    assert text.startswith("completed\n")
+    assert 'published:\n  order.done {"id": "o-1"}\n\noutput: {"id": "o-1"}' in text
+
+
+def test_a_stuck_compensation_says_what_it_said() -> None:
+    known: Known = {
+        ("f/charge", "do"): Attempts(1, 0, 1, {}, True),
+        ("f/charge", "undo"): Attempts(11, 5, None, error=Error("Timeout", "no answer", "f/charge")),
+    }
+    stuck = Outcome(
+        "stuck", None, NO_CARRIER, (), (called("f/charge", "ok"), called("f/charge", "unknown", "undo")), ()
+    )
+    text = told(stuck, known, ("f/charge is stuck",))
+    assert "done, not undone yet" in text
+    assert "no answer" in text
+    assert text.endswith("it is stuck:\n  f/charge is stuck")
+
+
+def test_what_was_skipped_is_said_and_the_sentence_does_not_claim_more() -> None:
+    text = told(Outcome("failed", None, NO_CARRIER, ("f/charge",), (), ()))
+    assert text.startswith(
+        "failed with NoCarrier at f/ship: nobody drives there; everything is undone but what somebody"
+    )
+    assert "what these did remains, because somebody skipped undoing it:\n  f/charge" in text
+
+
+def test_a_step_under_its_second_key_is_told_by_the_last_one() -> None:
+    calls = (called("f/charge", "failed"), called("f/charge", "ok", number=1))
+    assert "charge  payments.charge     done\n" in told(Outcome("completed", None, None, (), calls, ()))
+
+
+def test_what_a_handler_says_can_not_move_the_cursor() -> None:
+    known: Known = {("f/charge", "do"): Attempts(1, 0, 1, error=Error("Bad", "\x1b[2Jgone\nnext", "f/charge"))}
+    text = told(Outcome("failed", None, NO_CARRIER, (), (called("f/charge", "failed"),), ()), known)
+    assert "\x1b" not in text
+    assert "\\x1b[2Jgone\\x0anext" in text
+
+
+def test_the_last_column_ends_where_the_terminal_does() -> None:
+    lines = table(["step", "said"], [["a", "x" * 50], ["b", "wide 漢字漢字漢字"]], 20).split("\n")
+    assert lines == ["  step  said", "  a     xxxxxxxxx...", "  b     wide 漢字..."]
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"),
+    [
+        (0, "0.00s"),
+        (9_994, "9.99s"),
+        (12_000, "12.0s"),
+        (185_000, "3m05s"),
+        (7_500_000, "2h05m"),
+        (187_200_000, "2d04h"),
+    ],
+)
+def test_times_are_told_as_people_do(ms: int, text: str) -> None:
+    assert elapsed(ms) == text
+
+
+# ---------------------------------------------------------------- progress
+
+
+HAPPENED = [
+    (1_000, Start(1_000, ())),
+    (1_500, Settled(1_500, "f/charge", "do", (Ok({}),))),
+    (2_000, Settled(2_000, "f/ship", "do", (Failed(NO_CARRIER),))),
+    (2_000, Settled(2_000, "f/pay", "do", (Unknown(Error("Timeout", "", "f/pay")),))),
+    (2_500, Stuck(2_500, "f/charge", "undo", 11, Error("Timeout", "no answer", "f/charge"))),
+    (3_000, Arrived(3_000, "f/wait", External("e", "delivery.confirmed", "", {}))),
+    (3_000, Fired(3_000, "f/wait")),
+    (4_000, Cancel(4_000)),
+    (4_000, Settled(4_000, "f/charge", "undo", (Ok({}),))),
+]
+
+
+def test_each_thing_that_happens_is_a_line() -> None:
+    stream = io.StringIO()
+    lines = Lines(stream, began=1_000)
+    for at, input in HAPPENED:
+        lines.took(at, input)
+    lines.attempt(4_200, "f/ship", "do", 1)
+    lines.attempt(4_300, "f/ship", "do", 2)
+    lines.close()
+    assert stream.getvalue() == (
+        "   0.50s  f/charge  done\n"
+        "   1.00s  f/ship  failed, NoCarrier: nobody drives there\n"
+        "   1.00s  f/pay  nobody knows whether it happened, Timeout\n"
+        "   1.50s  f/charge  can not be undone, Timeout: no answer\n"
+        "   2.00s  f/wait  delivery.confirmed has arrived\n"
+        "   2.00s  f/wait  the time is over\n"
+        "   3.00s  somebody cancels the run\n"
+        "   3.00s  f/charge  undone\n"
+        "   3.30s  f/ship  attempt 2\n"
+    )
+
+
+def test_the_table_is_painted_in_one_place_and_gone_at_the_end() -> None:
+    stream = io.StringIO()
+    live = Table(stream, ["f/charge", "f/ship"])
+    live.attempt(0, "f/charge", "do", 1)
+    live.took(5, Settled(5, "f/charge", "do", (Ok({}),)))
+    live.close()
+    assert stream.getvalue() == (
+        "  f/charge  under way\n  f/ship    \n\x1b[2A\x1b[J  f/charge  done\n  f/ship    \n\x1b[2A\x1b[J"
+    )
