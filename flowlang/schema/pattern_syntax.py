@@ -34,7 +34,8 @@ class Chars:
 
     def readable(self) -> int:
         """A character of the set: a letter or digit where it has one. Raises BadPattern for an empty set."""
-        for code in [97, 65, 48, *range(32, 127)]:
+        usual: list[int] = [97, 65, 48, *range(32, 127)]
+        for code in usual:
             if self.has(code):
                 return code
         for low, high in self.ranges:
