@@ -1,0 +1,123 @@
+"""Which errors can be raised where, and whether `catch` and `retry on` name such ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from flowlang.check.names import listed, meant
+from flowlang.check.resolve import operation_of
+from flowlang.check.walk import bodies, statements
+from flowlang.check.words.data import DeadCatch
+from flowlang.check.words.names import AmbiguousError, ErrorNotRaised
+from flowlang.contract import Contracts
+from flowlang.diagnostic import Diagnostic, Label
+from flowlang.language import tree
+from flowlang.source import Span
+
+ENGINE = ("ExpressionError", "InvalidInput", "InvalidOutput", "LimitReached", "Timeout", "Unavailable")
+
+
+@dataclass(slots=True)
+class Raised:
+    """The declared errors that can come out of a place: the services that raise each, "" for `fail`. `complete` is False
+    when a call could not be resolved, so that nothing can be said of what is missing."""
+
+    errors: dict[str, set[str]] = field(default_factory=dict)
+    complete: bool = True
+
+    def add(self, other: Raised) -> None:
+        """Whatever `other` raises too."""
+        for name, services in other.errors.items():
+            self.errors.setdefault(name, set()).update(services)
+        self.complete = self.complete and other.complete
+
+
+def errors(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+    """Findings about the errors that `flow` names."""
+    for statement in statements(flow.body):
+        if isinstance(statement, tree.Step) and statement.retry is not None:
+            can = raised(tree.Block((statement,), statement.span), contracts)
+            for error in statement.retry.errors:
+                yield from _error(error, can)
+        elif isinstance(statement, tree.Scope):
+            yield from _catches(statement, raised(statement.body, contracts))
+
+
+def raised(block: tree.Block, contracts: Contracts) -> Raised:
+    """What can come out of `block`, apart from the engine's own errors."""
+    found = Raised()
+    for statement in block.statements:
+        match statement:
+            case tree.Step():
+                operation = operation_of(statement.call, contracts)
+                found.complete = found.complete and operation is not None
+                for error in operation.errors if operation is not None else ():
+                    found.errors.setdefault(error, set()).add(statement.call.service.text)
+            case tree.Fail():
+                found.errors.setdefault(statement.error.text, set()).add("")
+            case tree.Scope():
+                found.add(_left(statement, raised(statement.body, contracts)))
+                for catch in statement.catches:
+                    found.add(raised(catch.body, contracts))
+            case _:
+                for body in bodies(statement):
+                    found.add(raised(body, contracts))
+    return found
+
+
+def _left(scope: tree.Scope, inside: Raised) -> Raised:
+    """What no handler of `scope` takes."""
+    if any(not catch.errors for catch in scope.catches):
+        return Raised()
+    left = Raised({name: set(services) for name, services in inside.errors.items()}, inside.complete)
+    for error in (error for catch in scope.catches for error in catch.errors):
+        services = left.errors.get(error.name.text, set())
+        services -= set(services) if error.service is None else {error.service.text}
+    left.errors = {name: services for name, services in left.errors.items() if services}
+    return left
+
+
+def _catches(scope: tree.Scope, can: Raised) -> Iterator[Diagnostic]:
+    taken: dict[tuple[str, str], Span] = {}
+    everything: Span | None = None
+    for catch in scope.catches:
+        if everything is not None:
+            yield DeadCatch(span=_head(catch), related=(Label(everything, "takes any error"),))
+            continue
+        for error in catch.errors:
+            key = ("" if error.service is None else error.service.text, error.name.text)
+            earlier = taken.get(key) or taken.get(("", error.name.text))
+            if earlier is not None:
+                yield DeadCatch(span=error.span, related=(Label(earlier, "taken here"),))
+            else:
+                yield from _error(error, can)
+            taken.setdefault(key, error.span)
+        if not catch.errors:
+            everything = _head(catch)
+
+
+def _head(catch: tree.Catch) -> Span:
+    """`catch E as e` without the body."""
+    if catch.bind is not None:
+        return Span(catch.span.source, catch.span.start, catch.bind.span.end)
+    end = catch.errors[-1].span.end if catch.errors else catch.body.span.start
+    return Span(catch.span.source, catch.span.start, end)
+
+
+def _error(error: tree.ErrorRef, can: Raised) -> Iterator[Diagnostic]:
+    name = error.name.text
+    services = can.errors.get(name, set())
+    if error.service is not None:
+        if error.service.text in services or not can.complete:
+            return
+    elif name in ENGINE or services or not can.complete:
+        if len(services - {""}) > 1:
+            said = sorted(services - {""})
+            yield AmbiguousError(
+                span=error.span, error=name, services=" and ".join(f"`{each}`" for each in said), first=said[0]
+            )
+        return
+    known = [*sorted(can.errors), *ENGINE]
+    said_name = name if error.service is None else f"{error.service.text}.{name}"
+    yield ErrorNotRaised(span=error.span, hint=meant(name, known), error=said_name, known=listed(known))

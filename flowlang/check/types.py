@@ -1,0 +1,443 @@
+"""Types: every value fits its place, every name that is read is there, and every path gives what the flow promises.
+
+One walk in control order carries the names with their types (see `data`). An expression is typed by
+`flowlang.expression.check`; here is what surrounds it: arguments against contracts, guards, cases, outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
+from typing import assert_never
+
+from flowlang.check.data import Known, Names, Way, come_together, optional, unseen
+from flowlang.check.names import Arm, Declared, declarations, listed, meant
+from flowlang.check.resolve import data_of, input_of, output_of
+from flowlang.check.switch import cases
+from flowlang.check.walk import branch_body, reads
+from flowlang.check.words.data import Unreachable
+from flowlang.check.words.saga import UndoReadsAbsent
+from flowlang.check.words.types import (
+    LetOfTwoTypes,
+    MisplacedReturn,
+    MissingArgument,
+    NoInput,
+    NoOutput,
+    NoReturn,
+    OptionalGiven,
+    StartAndParameters,
+    UnknownArgument,
+    WrongType,
+)
+from flowlang.contract import Contracts, type_for
+from flowlang.diagnostic import Diagnostic, Label, nearest
+from flowlang.expression.check import bare, describe, misfit, narrow, problems, type_of
+from flowlang.expression.text import to_text
+from flowlang.expression.tree import Binary, Expr, ListOf, MapOf, Ref, Select
+from flowlang.expression.types import (
+    ANY,
+    BOOL,
+    DECIMAL,
+    DURATION,
+    INT,
+    STRING,
+    Anything,
+    Field,
+    ListType,
+    MapType,
+    Maybe,
+    Record,
+    Type,
+)
+from flowlang.expression.words import MayBeAbsent, NotInEnum, UnknownName
+from flowlang.language import tree
+from flowlang.source import Span
+
+ERROR = Record(
+    (
+        Field("data", ANY, False),
+        Field("message", STRING, True),
+        Field("name", STRING, True),
+        Field("path", STRING, True),
+    ),
+    "error",
+)
+"""What a `catch ... as e` names."""
+
+NOTHING = Record(())
+"""The input of an operation that takes none."""
+
+SUBJECT = "subject"
+"""What a case is compared with, as a name: the subject itself has been typed already."""
+
+HINTS, FEW = 50, 1000
+"""For so many unknown names a near one is looked for, among so many known ones: the search is slow."""
+
+KEYS: tuple[Type, ...] = (STRING, INT, DECIMAL)
+
+FORK = "inside a fork", "branches run together, so one of them cannot end the flow for the others"
+SCOPE = "in the body of a scope", "put it behind the scope, or in a case or handler"
+
+
+def types(flow: tree.Flow, contracts: Contracts) -> list[Diagnostic]:
+    """Findings about types, and about values that are not there, in `flow`."""
+    typing = _Typing(flow, contracts)
+    typing.flow_()
+    return typing.found
+
+
+class _Typing:
+    def __init__(self, flow: tree.Flow, contracts: Contracts) -> None:
+        self.flow = flow
+        self.contracts = contracts
+        self.found: list[Diagnostic] = []
+        self.declared: dict[str, list[Declared]] = {}
+        for each in declarations(flow):
+            self.declared.setdefault(each.name.text, []).append(each)
+        self.arms: tuple[Arm, ...] = ()
+        self.undoing = False
+        self.unknown = 0
+
+    def flow_(self) -> None:
+        flow, names = self.flow, Names()
+        for param in flow.params:
+            self.define(names, param.name, type_for(param.type, self.contracts))
+        if flow.start is not None:
+            self.start(flow.start, names)
+        if flow.key is not None:
+            self.wanted(flow.key, names, KEYS, "the key", "a string or a number")
+        ends = self.block(flow.body, names, None)
+        if flow.output is not None and not ends:
+            self.found.append(NoReturn(span=flow.output.span, type=f"`{flow.output.span.text}`"))
+
+    def start(self, start: tree.Start, names: Names) -> None:
+        if self.flow.params:
+            first, last = self.flow.params[0].span, self.flow.params[-1].span
+            related = (Label(start.event.span, "started by this event"),)
+            self.found.append(StartAndParameters(span=first.to(last), related=related, event=start.event.span.text))
+        if start.bind is not None:
+            self.define(names, start.bind, data_of(start.event, self.contracts))
+        if start.where is not None:
+            self.wanted(start.where, names, (BOOL,), "`where`", "true or false")
+
+    def define(self, names: Names, name: tree.Name, type: Type) -> None:
+        """A name used twice is complained about by `names`; whatever is read of it then may be of either type."""
+        twice = names.get(name.text) is not None
+        names.own[name.text] = Known(ANY if twice else type, name.span)
+
+    # ------------------------------------------------------------ statements: True when the flow never goes on after it
+
+    def block(self, block: tree.Block, names: Names, no_return: tuple[str, str] | None) -> bool:
+        """`no_return` says where and why a `return` of this block would be out of place."""
+        ended: Span | None = None
+        for number, statement in enumerate(block.statements):
+            ends = self.statement(statement, names, no_return)
+            if ends and ended is None:
+                ended = statement.span
+                for behind in block.statements[number + 1 : number + 2]:
+                    related = (Label(ended, "every path ends here"),)
+                    self.found.append(Unreachable(span=behind.span, related=related))
+        return ended is not None
+
+    def statement(self, statement: tree.Statement, names: Names, no_return: tuple[str, str] | None) -> bool:
+        match statement:
+            case tree.Step():
+                self.step(statement, names)
+                return False
+            case tree.Let():
+                self.define(names, statement.name, self.typed(statement.value, names))
+                return False
+            case tree.Sequence():
+                return self.block(statement.body, names, no_return)
+            case tree.Fork():
+                return self.fork(statement, names)
+            case tree.Switch():
+                return self.switch(statement, names, no_return)
+            case tree.WaitEvent():
+                return self.wait(statement, names, no_return)
+            case tree.Scope():
+                return self.scope(statement, names, no_return)
+            case tree.Emit():
+                data = data_of(statement.event, self.contracts)
+                what = f"the event `{statement.event.value}`"
+                self.fields(statement.data, data, what, statement.event.span, names)
+                return False
+            case tree.Fail():
+                if statement.message is not None:
+                    self.wanted(statement.message, names, (STRING,), "the message of `fail`", "a string")
+                return True
+            case tree.Return():
+                self.returned(statement, names, no_return)
+                return True
+            case _:
+                assert_never(statement)
+
+    def step(self, step: tree.Step, names: Names) -> None:
+        self.call(step.call, names)
+        self.define(names, step.name, output_of(step.call, self.contracts))
+        if isinstance(step.undo, tree.UndoBy):
+            self.undoing = True
+            self.call(step.undo.call, names)
+            self.undoing = False
+
+    def fork(self, fork: tree.Fork, names: Names) -> bool:
+        ended = False
+        after: dict[str, Known] = {}
+        for number, branch in enumerate(fork.branches):
+            inside = Names(names)
+            when = branch.when if isinstance(branch, tree.Branch) else None
+            if when is not None:
+                self.wanted(when, names, (BOOL,), "the condition of a branch", "true or false")
+                inside = Names(self.narrowed(when, names, True))
+            ends = self.arm(Arm(id(fork), "fork", number), branch_body(branch), inside, FORK)
+            ended = ended or (ends and when is None)
+            for name, known in inside.own.items():
+                after[name] = known if when is None else optional(known, when.span)
+        names.own.update(after)
+        return ended
+
+    def switch(self, switch: tree.Switch, names: Names, no_return: tuple[str, str] | None) -> bool:
+        subject = ANY if switch.subject is None else self.typed(switch.subject, names)
+        ways: list[Way] = []
+        rest = names  # what is known once no case so far was true
+        for number, case in enumerate(switch.cases):
+            inside = rest
+            if switch.subject is None:
+                for guard in case.values:
+                    self.wanted(guard, rest, (BOOL,), "the guard of a case", "true or false")
+                    inside, rest = self.narrowed(guard, rest, True), self.narrowed(guard, rest, False)
+            else:
+                self.compared(switch.subject, subject, case, names)
+            ways.append(self.way(Arm(id(switch), "switch", number), case.body, Names(inside), no_return))
+        if switch.default is not None:
+            arm = Arm(id(switch), "switch", len(switch.cases))
+            ways.append(self.way(arm, switch.default, Names(rest), no_return))
+        self.found += cases(switch, subject)
+        return self.together(names, ways)
+
+    def compared(self, subject: Expr, kind: Type, case: tree.Case, names: Names) -> None:
+        """The values of a case are typed as what they mean: `subject == value`. What is wrong with the subject was said."""
+        for value in case.values:
+            report = self.reported(value, names, to_text(subject))
+            test = Binary("==", Ref(SUBJECT, subject.span), value, value.span)
+            type_of(test, self.env(value, names) | {SUBJECT: bare(kind)}, report)
+
+    def wait(self, wait: tree.WaitEvent, names: Names, no_return: tuple[str, str] | None) -> bool:
+        seen = Names(names)
+        if wait.bind is not None:
+            self.define(seen, wait.bind, data_of(wait.event, self.contracts))
+        if wait.where is not None:
+            self.wanted(wait.where, seen, (BOOL,), "`where`", "true or false")
+        ways = [Way(seen, False, wait.event.span)]
+        if isinstance(wait.limit, tree.Within):
+            self.wanted(wait.limit.time, names, (DURATION,), "the limit of a wait", "a duration such as `3d`")
+            late = Names(names)
+            ends = self.block(wait.limit.otherwise, late, no_return)
+            ways.append(Way(late, ends, wait.limit.otherwise.span))
+        return self.together(names, ways)
+
+    def scope(self, scope: tree.Scope, names: Names, no_return: tuple[str, str] | None) -> bool:
+        inner = no_return or SCOPE
+        ways = [self.way(Arm(id(scope), "scope", 0), scope.body, Names(names), inner)]
+        for number, catch in enumerate(scope.catches, 1):
+            inside = Names(names)
+            if catch.bind is not None:
+                self.define(inside, catch.bind, ERROR)
+            ways.append(self.way(Arm(id(scope), "scope", number), catch.body, inside, no_return))
+        return self.together(names, ways)
+
+    def way(self, arm: Arm, body: tree.Block, names: Names, no_return: tuple[str, str] | None) -> Way:
+        # A case in the body of a scope is a case again: only a fork around it forbids its `return`.
+        no_return = None if no_return is SCOPE and arm.kind != "scope" else no_return
+        return Way(names, self.arm(arm, body, names, no_return), body.span)
+
+    def arm(self, arm: Arm, body: tree.Block, names: Names, no_return: tuple[str, str] | None) -> bool:
+        self.arms = (*self.arms, arm)
+        ends = self.block(body, names, no_return)
+        self.arms = self.arms[:-1]
+        return ends
+
+    def together(self, names: Names, ways: Iterable[Way]) -> bool:
+        ends, differing = come_together(names, ways)
+        for name, one, other in differing:
+            related = (Label(one.span, f"{describe(one.type)} here"),)
+            self.found.append(
+                LetOfTwoTypes(
+                    span=other.span, related=related, name=name, here=describe(other.type), there=describe(one.type)
+                )
+            )
+        return ends
+
+    def returned(self, statement: tree.Return, names: Names, no_return: tuple[str, str] | None) -> None:
+        if self.flow.output is None:
+            self.typed(statement.value, names)
+            self.found.append(NoOutput(span=statement.span, flow=self.flow.name.text))
+            return
+        if no_return is not None:
+            where, why = no_return
+            self.found.append(MisplacedReturn(span=statement.span, where=where, why=why))
+        output = type_for(self.flow.output, self.contracts)
+        self.given(statement.value, output, "the output", names)
+
+    # ------------------------------------------------------------ calls
+
+    def call(self, call: tree.Call, names: Names) -> None:
+        want = input_of(call, self.contracts)
+        what = f"`{call.service.text}.{call.operation.text}`"
+        span = call.service.span.to(call.operation.span)
+        match call.args:
+            case tree.NamedArgs():
+                self.fields(call.args.map, want, what, span, names)
+            case tree.Whole():
+                if want == NOTHING:
+                    self.typed(call.args.value, names)
+                    self.found.append(NoInput(span=call.args.span, operation=what.strip("`"), fact="takes no input"))
+                else:
+                    self.given(call.args.value, want, f"the input of {what}", names)
+            case None:
+                self.fields(None, want, what, span, names)
+            case _:
+                assert_never(call.args)
+
+    def fields(self, given: MapOf | None, want: Type, what: str, span: Span, names: Names) -> None:
+        """Named values against a record: what is missing, what is unknown, and each value against its field."""
+        entries = () if given is None else given.entries
+        if want == NOTHING and entries:
+            self.found.append(NoInput(span=span, operation=what.strip("`"), fact="takes no input"))
+            want = ANY
+        if not isinstance(want, Record):
+            if not isinstance(want, Anything | MapType):
+                fact = f"takes one value, {describe(want)}, as its input"
+                self.found.append(NoInput(span=span, operation=what.strip("`"), fact=fact))
+            for entry in entries:
+                item = want.item if isinstance(want, MapType) else ANY
+                self.given(entry.value, item, f"`{entry.key}` of {what}", names)
+            return
+        known = {field.name: field for field in want.fields}
+        unknown = [] if want.open else [entry.key for entry in entries if entry.key not in known]
+        for entry in entries:
+            field = known.get(entry.key)
+            if field is not None:
+                kind = field.type if field.required else optional_type(field.type)
+                self.given(entry.value, kind, f"`{entry.key}` of {what}", names, field.span)
+                continue
+            self.typed(entry.value, names)
+            if not want.open:
+                hint = meant(entry.key, list(known))
+                self.found.append(
+                    UnknownArgument(span=entry.span, hint=hint, what=what, field=entry.key, known=listed(list(known)))
+                )
+        # A misspelt argument is one mistake: what it was meant to be is not missing too.
+        there = {entry.key for entry in entries} | {nearest(key, list(known)) for key in unknown}
+        missing = [field for field in want.fields if field.required and field.name not in there]
+        if missing:
+            related = tuple(Label(field.span, "declared here") for field in missing[:3] if field.span is not None)
+            needed = "` and `".join(field.name for field in missing)
+            self.found.append(MissingArgument(span=span, related=related, what=what, field=needed))
+
+    def given(self, expr: Expr, want: Type, what: str, names: Names, declared: Span | None = None) -> None:
+        """A value against the type of its place; a literal of a map or list is followed into its parts."""
+        inner = bare(want)
+        if isinstance(expr, MapOf) and isinstance(inner, Record):
+            self.fields(expr, inner, what, expr.span, names)
+        elif isinstance(expr, ListOf) and isinstance(inner, ListType):
+            for item in expr.items:
+                self.given(item, inner.item, f"an item of {what}", names, declared)
+        else:
+            self.fit(expr, self.typed(expr, names), want, what, names, declared)
+
+    # ------------------------------------------------------------ values
+
+    def wanted(self, expr: Expr, names: Names, able: tuple[Type, ...], what: str, want: str) -> None:
+        """A value that has one of a few types."""
+        got = self.typed(expr, names)
+        if isinstance(got, Maybe):
+            self.absent(expr, what, names)
+        elif not any(problems(got, kind) is None for kind in able):
+            self.found.append(WrongType(span=expr.span, what=what, problem=f"it is {describe(got)}, not {want}"))
+
+    def fit(self, expr: Expr, got: Type, want: Type, what: str, names: Names, declared: Span | None) -> None:
+        if isinstance(got, Maybe) and not isinstance(want, Maybe | Anything):
+            self.absent(expr, what, names)
+            got = got.item
+        problem = misfit(expr, got, want)
+        if problem is not None:
+            related = () if declared is None else (Label(declared, "declared here"),)
+            self.found.append(WrongType(span=expr.span, related=related, what=what, problem=problem))
+
+    def absent(self, expr: Expr, what: str, names: Names) -> None:
+        """A value that may be absent is given where one is needed."""
+        value, related = f"`{expr.span.text}`", unset(expr, expr.span, names)
+        if self.undoing:
+            self.found.append(UndoReadsAbsent(span=expr.span, related=related, what=value))
+        else:
+            replaced = f"{to_text(expr)}.orValue(...)"
+            if isinstance(expr, Select) and not expr.optional:
+                replaced = f"{to_text(expr.of)}.?{expr.name}.orValue(...)"
+            self.found.append(
+                OptionalGiven(span=expr.span, related=related, what=value, place=what, replaced=f"`{replaced}`")
+            )
+
+    def typed(self, expr: Expr, names: Names) -> Type:
+        """The type of `expr`; what is wrong with it is reported."""
+        return type_of(expr, self.env(expr, names), self.reported(expr, names))
+
+    def env(self, expr: Expr, names: Names) -> dict[str, Type]:
+        """The types of the names that `expr` reads. One that stands elsewhere in the flow is reported, and is `any` here."""
+        env: dict[str, Type] = {}
+        for ref in reads(expr):
+            known = names.get(ref.name)
+            if known is not None:
+                env[ref.name] = known.type
+            elif ref.name not in env and (finding := unseen(ref, self.arms, self.declared)) is not None:
+                self.found.append(finding)
+                env[ref.name] = ANY
+        return env
+
+    def reported(self, expr: Expr, names: Names, subject: str = "") -> Callable[[Diagnostic], None]:
+        def report(finding: Diagnostic) -> None:
+            if isinstance(finding, MayBeAbsent):
+                related = finding.related or unset(expr, finding.span, names)
+                if self.undoing:
+                    finding = UndoReadsAbsent(span=finding.span, related=related, what=f"`{finding.value}`")
+                else:
+                    finding = replace(finding, related=related)
+            elif isinstance(finding, NotInEnum) and finding.of == SUBJECT:
+                finding = replace(finding, of=subject)
+            elif isinstance(finding, UnknownName):  # only now all that is known here is collected
+                self.unknown += 1
+                known = list(islice(names.all(), FEW))
+                hint = meant(finding.name, known) if self.unknown <= HINTS else ""
+                note = f"known names: {listed(sorted(known))}" if known else ""
+                finding = replace(finding, hint=hint, known=note)
+            self.found.append(finding)
+
+        return report
+
+    def narrowed(self, guard: Expr, names: Names, truth: bool) -> Names:
+        """`names` where `guard` is known to be `truth`."""
+        quiet = {ref.name: known.type for ref in reads(guard) if (known := names.get(ref.name)) is not None}
+        after = narrow(guard, quiet, truth)
+        changed = {name: type for name, type in after.items() if type != quiet[name]}
+        if not changed:
+            return names
+        layer = Names(names)
+        for name, type in changed.items():
+            known = names.get(name)
+            assert known is not None
+            layer.own[name] = replace(known, type=type)
+        return layer
+
+
+def unset(expr: Expr, span: Span, names: Names) -> tuple[Label, ...]:
+    """Where the name behind what may be absent at `span` is not set."""
+    for ref in reads(expr):
+        known = names.get(ref.name)
+        if known is not None and known.unset is not None and span.start <= ref.span.start < span.end:
+            return (Label(known.unset, f"`{ref.name}` is not set on this way"),)
+    return ()
+
+
+def optional_type(type: Type) -> Type:
+    return type if isinstance(type, Maybe) else Maybe(type)

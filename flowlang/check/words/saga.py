@@ -1,0 +1,168 @@
+"""What `check` says about undoing: effects that stay, and compensations that cannot do their work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flowlang.check.words.example import example
+from flowlang.diagnostic import Diagnostic
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingUndoes(Diagnostic):
+    """A step with an effect that stays when something later fails."""
+
+    code = "FL0401"
+    severity = "warning"
+    message = "nothing undoes `{step}` when a later part fails"
+    label = "has an effect"
+    help = (
+        "add `compensate service.operation(...)`, or `compensate none` to accept it;\n"
+        "if `{operation}` only reads, its contract should say `effect: none`"
+    )
+    explanation = (
+        "When a flow fails, the steps that were ok are undone by their compensations. This step has none, and something after "
+        "it, or beside it in a fork, can still fail; then its effect stays although the flow says that all was undone. Every "
+        "step can fail, since every call can time out. The last step of a flow needs no compensation, and neither does an "
+        "operation with `effect: none`."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total)
+        step ship = shipping.arrange(orderId: order.id, to: order.address)
+    """)
+    good = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.refund(orderId: order.id)
+        }
+        step ship = shipping.arrange(orderId: order.id, to: order.address)
+    """)
+
+    step: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoReadsAbsent(Diagnostic):
+    """A compensation that reads what may not exist."""
+
+    code = "FL0402"
+    message = "this compensation reads {what}, which may be absent"
+    note = "a compensation that cannot be called leaves the run stuck"
+    help = "test it with `has`, give a replacement, or undo by something that is always known"
+    explanation = (
+        "The arguments of a compensation are evaluated when its step ended. If one of them is absent then, the compensation "
+        "cannot be called, and the run waits for an operator when it is needed."
+    )
+    bad = example("""
+        step ship = shipping.arrange(orderId: order.id, to: order.address) {
+          compensate shipping.redirect(orderId: order.id, to: order.note)
+        }
+    """)
+    good = example("""
+        step ship = shipping.arrange(orderId: order.id, to: order.address) {
+          compensate shipping.cancel(orderId: order.id)
+        }
+    """)
+
+    what: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoReadsOwnResult(Diagnostic):
+    """A compensation that reads the result of its own step."""
+
+    code = "FL0403"
+    severity = "warning"
+    message = "this compensation needs the result of `{step}`, which can be unknown"
+    note = "after a `Timeout`, `Unavailable` or `InvalidOutput` nobody knows the result; the run would be stuck"
+    help = "undo by what was known before the call, such as the arguments of the step"
+    explanation = (
+        "When the last attempt of a step ends in `Timeout`, `Unavailable` or `InvalidOutput`, its effect may have happened and "
+        "its result is not known. Its compensation runs to be safe. A compensation that reads the result cannot be called "
+        "then, and the run waits for an operator. Every call can time out, so this is said of every such compensation; the "
+        "compensating service also gets the idempotency key of the step that it undoes."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.void(paymentId: pay.paymentId)
+        }
+    """)
+    good = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.refund(orderId: order.id)
+        }
+    """)
+
+    step: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingToUndo(Diagnostic):
+    """A compensation of a step that has no effect."""
+
+    code = "FL0404"
+    severity = "warning"
+    message = "`{step}` has no effect, so there is nothing to undo"
+    note = "the contract of `{operation}` says `effect: none`"
+    explanation = (
+        "An operation with `effect: none` changes nothing. A compensation of such a step would be called for nothing each time "
+        "the flow fails."
+    )
+    bad = example("""
+        step review = risk.review(orderId: order.id) {
+          compensate orders.cancel(orderId: order.id)
+        }
+    """)
+    good = example("step review = risk.review(orderId: order.id)")
+
+    step: str
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoWithoutEffect(Diagnostic):
+    """A compensating operation that changes nothing."""
+
+    code = "FL0405"
+    severity = "warning"
+    message = "`{operation}` has no effect, so it undoes nothing"
+    note = "the contract of `{operation}` says `effect: none`"
+    explanation = "A compensation has to change something to undo a step. An operation with `effect: none` cannot."
+    bad = example("""
+        step place = orders.place(order) {
+          compensate orders.count()
+        }
+    """)
+    good = example("""
+        step place = orders.place(order) {
+          compensate orders.cancel(orderId: order.id)
+        }
+    """)
+
+    operation: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class UndoNotRepeatable(Diagnostic):
+    """A compensating operation that is never sent again."""
+
+    code = "FL0406"
+    severity = "warning"
+    message = "`{operation}` cannot be sent again when its result is unknown"
+    note = "the contract of `{operation}` says `idempotent: false`"
+    explanation = (
+        "A compensation is repeated under one key until it succeeds. An operation with `idempotent: false` is never sent again, "
+        "so the first lost answer leaves the run stuck."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.cash(orderId: order.id)
+        }
+    """)
+    good = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.refund(orderId: order.id)
+        }
+    """)
+
+    operation: str
