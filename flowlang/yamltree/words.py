@@ -16,7 +16,7 @@ GOOD = "service: orders\noperations:\n  place:\n    timeout: 10s\n"
 class NotYaml(Diagnostic):
     """The text breaks the rules of YAML."""
 
-    code = "FL0161"
+    code = "FL0177"
     message = "{what}"
     help = "{repair}"
     explanation = (
@@ -35,7 +35,7 @@ class NotYaml(Diagnostic):
 class TabIndent(Diagnostic):
     """A tab where YAML wants spaces."""
 
-    code = "FL0162"
+    code = "FL0178"
     message = "a tab can not indent a line in YAML"
     help = "use spaces, the same number on each line of a block"
     explanation = (
@@ -50,7 +50,7 @@ class TabIndent(Diagnostic):
 class DuplicateKey(Diagnostic):
     """One mapping has the same key twice."""
 
-    code = "FL0163"
+    code = "FL0179"
     message = "`{key}` is there already"
     label = "second use"
     explanation = (
@@ -67,7 +67,7 @@ class DuplicateKey(Diagnostic):
 class Shared(Diagnostic):
     """An anchor or an alias."""
 
-    code = "FL0164"
+    code = "FL0180"
     message = "`{text}` shares a part of the file, which is not supported"
     help = "write the part out; in a contract, name it under `schemas:` and refer to it with `$ref`"
     explanation = (
@@ -85,7 +85,7 @@ class Shared(Diagnostic):
 class MergeKey(Diagnostic):
     """The key `<<`."""
 
-    code = "FL0165"
+    code = "FL0181"
     message = "merge keys (`<<`) are not supported"
     note = "they belong to YAML 1.1, and YAML 1.2 has dropped them"
     help = "write the keys out"
@@ -101,7 +101,7 @@ class MergeKey(Diagnostic):
 class Tagged(Diagnostic):
     """A tag such as `!!str`."""
 
-    code = "FL0166"
+    code = "FL0182"
     message = "tags such as `{tag}` are not supported"
     help = "leave the tag out; a string is made with quotes"
     explanation = (
@@ -118,7 +118,7 @@ class Tagged(Diagnostic):
 class SeveralDocuments(Diagnostic):
     """A second document in one file."""
 
-    code = "FL0167"
+    code = "FL0183"
     message = "a second document begins here"
     help = "give it a file of its own"
     explanation = (
@@ -133,7 +133,7 @@ class SeveralDocuments(Diagnostic):
 class TooDeep(Diagnostic):
     """Nested beyond all reason."""
 
-    code = "FL0168"
+    code = "FL0184"
     message = "this is nested deeper than {limit} levels"
     explanation = "Lists and mappings in each other are limited in depth, so that no file can exhaust the memory of those who read it."
     bad = "service: orders\noperations: " + "[" * 200 + "]" * 200 + "\n"
@@ -146,7 +146,7 @@ class TooDeep(Diagnostic):
 class TooLong(Diagnostic):
     """The file is larger than any contract or flow."""
 
-    code = "FL0169"
+    code = "FL0185"
     message = "the file is longer than {limit} characters"
     note = "it has {size}"
     explanation = (
@@ -164,7 +164,7 @@ class TooLong(Diagnostic):
 class BadCharacter(Diagnostic):
     """A control character, or half of a surrogate pair."""
 
-    code = "FL0170"
+    code = "FL0186"
     message = "the character {code_point} is not allowed in YAML"
     help = 'inside double quotes it can be written as an escape, `"\\u0007"`'
     explanation = (
@@ -181,7 +181,7 @@ class BadCharacter(Diagnostic):
 class ByteOrderMark(Diagnostic):
     """U+FEFF at the beginning of the file."""
 
-    code = "FL0171"
+    code = "FL0187"
     message = "the file begins with a byte order mark"
     help = "save it as UTF-8 without one"
     explanation = (
@@ -196,7 +196,7 @@ class ByteOrderMark(Diagnostic):
 class Empty(Diagnostic):
     """Nothing but comments and white space."""
 
-    code = "FL0172"
+    code = "FL0188"
     message = "there is nothing in this file"
     explanation = "The file is empty, or has only comments. A contract begins with `service:`, a flow with `document:`."
     bad = "# service: orders\n"
@@ -207,7 +207,7 @@ class Empty(Diagnostic):
 class BadKey(Diagnostic):
     """A mapping or a list as a key, or a key without text."""
 
-    code = "FL0173"
+    code = "FL0189"
     message = "{what} can not be a key"
     help = "keys are plain text"
     explanation = (
@@ -224,7 +224,7 @@ class BadKey(Diagnostic):
 class LeadingZero(Diagnostic):
     """A whole number that begins with zero."""
 
-    code = "FL0174"
+    code = "FL0190"
     message = "`{text}` is a number that readers of YAML understand in two ways"
     note = "YAML 1.1 takes digits after a zero as octal, YAML 1.2 as decimal"
     help = 'write `{decimal}`, or `"{text}"` if it is text'
@@ -243,7 +243,7 @@ class LeadingZero(Diagnostic):
 class NumberRange(Diagnostic):
     """A number that no value of a flow can hold."""
 
-    code = "FL0175"
+    code = "FL0198"
     message = "this number is not {what}"
     explanation = (
         "Whole numbers have 64 bits (up to 9223372036854775807), decimals have 34 digits and exponents as far as ordinary "
@@ -259,7 +259,7 @@ class NumberRange(Diagnostic):
 class NoNumber(Diagnostic):
     """`.nan` or `.inf`."""
 
-    code = "FL0176"
+    code = "FL0199"
     message = "`{text}` is not a number that a flow can work with"
     explanation = (
         "Values of flows are JSON, which has no infinity and no `not a number`. Put quotes around it if it is text, or leave "

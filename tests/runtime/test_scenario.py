@@ -137,7 +137,7 @@ expect: { status: failed, error: { name: NoCarrier } }
 
 def test_what_is_no_yaml_is_a_finding_with_its_place() -> None:
     [found] = reading("answers: [\n").found
-    assert found.code.startswith("FL016")
+    assert found.code == "FL0177"
 
 
 def test_a_key_that_is_there_twice_is_a_finding_beside_the_others() -> None:
