@@ -20,7 +20,7 @@ _GOOD = _FLOW
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why there is no text: `missing`, `folder`, `unreadable`, `large` or `outside`, and the same as part of a sentence."""
+    """Why there is no text: `missing`, `folder`, `unreadable` or `outside`, and the same as part of a sentence."""
 
     kind: str
     why: str
@@ -63,19 +63,6 @@ class Unreadable(Diagnostic):
 
     file: str
     why: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class TooLarge(Diagnostic):
-    """A file is larger than any flow or contract."""
-
-    code = "FL0194"
-    message = "`{file}` is larger than {limit}"
-    note = "a flow of 10,000 lines takes half a megabyte, so this is probably another file"
-    explanation = "Files beyond this size are not read, so that a wrong path does not fill the memory."
-
-    file: str
-    limit: str = "4 MB"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from flowlang.cli.compiled import refuse
-from flowlang.cli.files import opened
+from flowlang.cli.files import is_yaml, opened
 from flowlang.cli.output import put
 from flowlang.cli.status import DONE
 from flowlang.diagnostic import Diagnostic
-from flowlang.language import is_yaml, parse
+from flowlang.language import parse
 from flowlang.language.format import to_text
 from flowlang.language.yaml import to_yaml
 

@@ -15,9 +15,9 @@ import sys
 from dataclasses import dataclass, field
 
 from flowlang.diagnostic import Diagnostic
-from flowlang.language import decode
+from flowlang.language.words import BigFile, NotText
 from flowlang.source import Source, Span
-from flowlang.unread import LARGEST, NoFile, NotAFile, Refusal, TooLarge, Unreadable
+from flowlang.unread import LARGEST, NoFile, NotAFile, Refusal, Unreadable
 
 STDIN = "-"
 MARKS = (".git", "pyproject.toml", "flowlang.toml")
@@ -94,8 +94,6 @@ def _finding(name: str, refusal: Refusal) -> Diagnostic:
             return NoFile(span=nowhere, file=name)
         case "folder":
             return NotAFile(span=nowhere, file=name)
-        case "large":
-            return TooLarge(span=nowhere, file=name)
         case _:
             return Unreadable(span=nowhere, file=name, why=refusal.why)
 
@@ -104,17 +102,27 @@ def _opened(name: str) -> Source | Refusal | Diagnostic:
     """The text of the file, or why there is none. Not more than LARGEST is ever read, from whatever the name leads to."""
     try:
         if name == STDIN:
-            data = sys.stdin.buffer.read(LARGEST + 1)
+            data, size = sys.stdin.buffer.read(LARGEST + 1), 0
         else:
             if stat.S_ISDIR(os.stat(name).st_mode):
                 return Refusal("folder", "it is a folder")
             with open(name, "rb") as file:
-                data = file.read(LARGEST + 1)
+                data, size = file.read(LARGEST + 1), os.fstat(file.fileno()).st_size
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         return _refusal(error)
+    shown = "<stdin>" if name == STDIN else name
     if len(data) > LARGEST:
-        return Refusal("large", f"it is larger than {LARGEST // 1024 // 1024} MB")
-    return decode("<stdin>" if name == STDIN else name, data)
+        return BigFile(span=Span(Source(shown, ""), 0, 0), size=max(size, len(data)), limit=LARGEST)
+    return _text(shown, data)
+
+
+def _text(name: str, data: bytes) -> Source | Diagnostic:
+    try:
+        return Source(name, data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        source = Source(name, data.decode("utf-8", "replace"))
+        place = len(data[: error.start].decode("utf-8"))
+        return NotText(span=Span(source, place, place + 1), byte=f"0x{data[error.start]:02x}", offset=error.start)
 
 
 def _refusal(error: OSError | ValueError) -> Refusal:
@@ -134,3 +142,8 @@ def _split(pattern: str) -> tuple[list[str], list[str]]:
     parts = pattern.split("/")
     first = next((place for place, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     return parts[:first], parts[first:]
+
+
+def is_yaml(name: str) -> bool:
+    """Whether the file of that name holds the YAML form; `flowlang.language.parse` decides in the same way."""
+    return name.endswith((".yaml", ".yml"))

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from flowlang.check import render
-from flowlang.cli.files import STDIN, opened
+from flowlang.cli.files import STDIN, is_yaml, opened
 from flowlang.cli.screen import colour, data, talk
 from flowlang.cli.status import DONE, FINDINGS, USAGE, Stop
 from flowlang.diagnostic import Diagnostic
-from flowlang.language import is_yaml, parse
+from flowlang.language import parse
 from flowlang.language.format import format_source
 from flowlang.source import Source
 

@@ -70,15 +70,14 @@ class Commands(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
-class _Debugging:
-    """Whether a bug of ours shows its traceback. The option may stand before or after the command's name."""
-
-    on = False
+DEBUG = "FLOWLANG_DEBUG"
+"""The environment variable that does what `--debug` does. The option sets it, so that service processes know it too."""
 
 
 def _debug_option(*, hidden: bool) -> click.Option:
     def remember(_ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-        _Debugging.on = _Debugging.on or value
+        if value:  # the option may stand before or after the command's name
+            os.environ[DEBUG] = "1"
 
     return click.Option(
         ["--debug"],
@@ -114,7 +113,6 @@ group = Commands(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; never lets an exception out, so never shows a traceback unasked."""
-    _Debugging.on = bool(os.environ.get("FLOWLANG_DEBUG"))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may hold what the terminal's encoding cannot show
             stream.reconfigure(errors="backslashreplace")
@@ -165,7 +163,7 @@ def _bug(error: Exception) -> int:
     import traceback
     from importlib.metadata import PackageNotFoundError, version
 
-    if _Debugging.on:
+    if os.environ.get(DEBUG):
         traceback.print_exception(error)
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if f"{os.sep}flowlang{os.sep}" in frame.filename] or list(frames)

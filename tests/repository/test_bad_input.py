@@ -7,6 +7,7 @@ and which code it has; a wrong status, a traceback or a crash of the interpreter
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -107,3 +108,100 @@ def test_flow_yaml(name: str, folder: Path) -> None:
     text, expected = TWIN[name]
     (folder / "f.flow.yaml").write_text(text, encoding="utf-8")
     assert check(folder, "f.flow.yaml")[1] == expected
+
+
+CONTRACT = (CONTRACTS / "risk.yaml").read_text(encoding="utf-8")
+PLACE = "    input: { type: object, required: [orderId], properties: { orderId: { type: string } } }\n"
+
+
+def with_input(schema: str) -> str:
+    """The contract of `risk` with another schema for what `review` is asked."""
+    assert PLACE in CONTRACT
+    return CONTRACT.replace(PLACE, f"    input: {schema}\n")
+
+
+CONTRACT_FILES = {
+    "http $ref": (with_input('{ $ref: "http://example.org/a.yaml" }'), []),
+    "file $ref": (with_input('{ $ref: "file:///etc/passwd" }'), []),
+    "$ref out of the project": (with_input('{ $ref: "../../../etc/passwd" }'), []),
+    "$ref to an absolute path": (with_input('{ $ref: "/etc/passwd" }'), []),
+    "$ref to nothing": (with_input('{ $ref: "#/schemas/Nothing" }'), []),
+    "recursive $ref": (with_input('{ $ref: "#/schemas/A" }') + "schemas: { A: { $ref: '#/schemas/A' } }\n", []),
+    "misspelt keyword": (with_input("{ type: object, propertys: { orderId: { type: string } } }"), []),
+    "misspelt word of a contract": (CONTRACT.replace("operations:", "operatons:"), []),
+    "catastrophic pattern": (
+        with_input('{ type: object, properties: { orderId: { type: string, pattern: "^(a+)+$" } } }'),
+        [],
+    ),
+    "no service": ("title: nobody\n", []),
+    "an empty contract": ("", []),
+    "deep schema": (with_input("{ items: " * 5_000 + "{}" + " }" * 5_000), []),
+    "60 KB of brackets": ("[" * 60_000, []),
+    "two contracts of one service": (CONTRACT.replace("service: risk", "service: orders"), []),
+}
+
+
+@pytest.mark.parametrize("name", CONTRACT_FILES)
+def test_contract(name: str, folder: Path) -> None:
+    text, expected = CONTRACT_FILES[name]
+    (folder / "contracts" / "risk.yaml").write_text(text, encoding="utf-8")
+    (folder / "f.flow").write_text(body(STEP), encoding="utf-8")
+    assert check(folder, "f.flow")[1] == expected
+
+
+ORDER = '{"order": {"id": "o-1", "total": 120.5, "items": [{"sku": "a", "qty": 2}], "address": "x", "email": "a@b"}}'
+
+
+def order(old: str, new: str) -> bytes:
+    assert old in ORDER
+    return ORDER.replace(old, new).encode()
+
+
+INPUTS = {
+    "NaN": (order("120.5", "NaN"), []),
+    "1e999": (order("120.5", "1e999"), []),
+    "a lone surrogate": (order('"o-1"', '"\\ud800"'), []),
+    "duplicate members": (order('"id": "o-1"', '"id": "o-1", "id": "o-2"'), []),
+    "2^63": (order('"qty": 2', '"qty": 9223372036854775808'), []),
+    "depth 100,000": (b"[" * 100_000 + b"]" * 100_000, []),
+    "wrong type": (order("120.5", '"much"'), []),
+    "missing field": (order('"address": "x", ', ""), []),
+    "extra field": (order('"address": "x"', '"address": "x", "adress": "y"'), []),
+    "extra parameter": (order('{"order"', '{"x": 1, "order"'), []),
+    "missing parameter": (b"{}", []),
+    "no JSON": (b"{order: 1}", []),
+    "nothing": (b"", []),
+    "invalid UTF-8": (b'{"order": "\xff"}', []),
+    "a list": (b"[]", []),
+    "a million digits": (order("120.5", "1" * 1_000_000), []),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_input(name: str, folder: Path) -> None:
+    data, expected = INPUTS[name]
+    shutil.copy(CONTRACTS.parent / "order.flow", folder / "order.flow")
+    (folder / "input.json").write_bytes(data)
+    arguments = ["run", "order.flow", "--input", "input.json", "--store", "memory"]
+    said = flowlang(*arguments, cwd=folder, memory=MEMORY)
+    assert (said.status, frames(said.err)) == ((2, expected) if expected else (6, []))
+    assert expected == [] or said.out == ""
+
+
+def frames(text: str) -> list[tuple[str, int, int]]:
+    """Code, line and column of each error that is shown as a frame."""
+    found = re.findall(r"^error\[(FL\d{4})\].*\n\s*--> [^\n]*?:(\d+):(\d+)$", text, re.MULTILINE)
+    return [(code, int(line), int(column)) for code, line, column in found]
+
+
+def test_a_file_of_50_mb(folder: Path) -> None:
+    (folder / "f.flow").write_bytes(b"# flow\n" * 7_500_000)
+    assert check(folder, "f.flow")[1] == []
+    (folder / "input.json").write_bytes(b" " * 50_000_000)
+    (folder / "f.flow").write_text(body(STEP), encoding="utf-8")
+    assert flowlang("run", "f.flow", "--input", "input.json", cwd=folder, memory=MEMORY).status == 2
+
+
+@pytest.mark.parametrize(("name", "code"), [("contracts", "FL0192"), ("nothing.flow", "FL0191")])
+def test_what_is_no_file(name: str, code: str, folder: Path) -> None:
+    assert check(folder, name)[1] == [(code, 1, 1)]

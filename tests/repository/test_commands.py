@@ -88,6 +88,7 @@ def test_debug_shows_the_traceback(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _broken(AssertionError("no such cell"), monkeypatch)
+    monkeypatch.setenv("FLOWLANG_DEBUG", "")  # so that it is restored
     assert main(arguments) == 70
     assert "Traceback" in capsys.readouterr().err
 

@@ -48,7 +48,7 @@ def _id(value: object) -> str:
     return str(value.relative_to(EXAMPLES)) if isinstance(value, Path) else ""
 
 
-@pytest.mark.parametrize("flow", flows(), ids=_id)
+@pytest.mark.parametrize("flow", [*flows()], ids=_id)
 def test_every_flow_is_free_of_findings(flow: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--strict", "--mode", "choreograph", str(flow)]) == 0, capsys.readouterr().out
 
@@ -58,7 +58,7 @@ def test_every_flow_is_laid_out(flow: Path, capsys: pytest.CaptureFixture[str]) 
     assert main(["fmt", "--check", str(flow)]) == 0, capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("flow", "scenario", "with_services"), scenarios(), ids=_id)
+@pytest.mark.parametrize(("flow", "scenario", "with_services"), [*scenarios()], ids=_id)
 def test_both_modes_come_to_the_same(
     flow: Path, scenario: Path, with_services: bool, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -117,7 +117,7 @@ def test_every_example_is_whole(name: str) -> None:
     assert set(NAMED_FAILURES.get(name, [])) <= set(expected)
 
 
-@pytest.mark.parametrize("flow", flows(), ids=_id)
+@pytest.mark.parametrize("flow", [*flows()], ids=_id)
 def test_every_operation_has_a_handler(flow: Path) -> None:
     """Otherwise a run with handlers would be answered by an example, and nobody would notice."""
     from flowlang.cli.compiled import checked
