@@ -64,7 +64,8 @@ def put(given: Given, setting: str) -> Diagnostic | None:
         place = (*place, key)
         if not isinstance(record.setdefault(key, {}), dict):
             return BadSetting(span=Span(source, 0, len(name)), why=f"`{'.'.join(map(str, place))}` is no record")
-        given.places.names.setdefault(place, Span(source, 0, len(name)))
+        for known in (given.places.names, given.places.values):
+            known.setdefault(place, Span(source, 0, len(name)))
         record = record[key]
     record[keys[-1]] = value
     place = (*place, keys[-1])

@@ -107,8 +107,8 @@ def run(
     when it only waits; with 1 when the flow or the scenario has errors or the scenario's expectation is not met, and with
     2 when the input does not fit.
     """
-    if processes and mode != "choreograph":
-        raise Stop(USAGE, "--processes needs --mode choreograph: a central engine is one process")
+    if processes:
+        _may_be_processes(mode, scenario_file, store)
     built = [build(checked(file, choreograph=mode == "choreograph")) for file in files]
     flow, others = built[0].flow, [one.flow for one in built[1:]]
     found = _scenario(scenario_file, flow, others)
@@ -122,12 +122,22 @@ def run(
         crash=Crash(tuple(crash_before), tuple(crash_after)),
         quiet=False,
         steps=[node.path for node in ir.walk(flow.body) if isinstance(node, ir.Step)],
+        processes=processes,
     )
-    if processes:
-        from flowlang.cli.fleet import run_fleet
-
-        return run_fleet(session, plan, as_json=as_json)
+    session.create()
     return session.drive(lambda engine, clock: _run(engine, clock, plan, as_json=as_json)).say()
+
+
+def _may_be_processes(mode: str, scenario_file: str | None, store: str | None) -> None:
+    """Processes meet in a store on the disk, in real time."""
+    if mode != "choreograph":
+        raise Stop(USAGE, "--processes needs --mode choreograph: a central engine is one process")
+    if scenario_file is not None:
+        raise Stop(
+            USAGE, "--processes can't go with --scenario: its clock is virtual, and processes have none in common"
+        )
+    if store == MEMORY:
+        raise Stop(USAGE, "--processes needs a store on the disk, which the processes can share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +157,7 @@ async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -
     for one in plan.built:
         central = plan.mode == "orchestrate"
         await engine.install(of_flow(one.flow, one.hash) if central else of_tables(one.flow, one.hash, one.tables))
+    engine.driver.options = plan.options  # runs that events start beside live in the same world
     known = {row.run for row in view.runs(engine.store)}
     first = plan.built[0]
     started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)

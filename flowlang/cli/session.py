@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 from flowlang.cli.progress import Lines, Progress, Table
 from flowlang.cli.screen import colour
 from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
+from flowlang.runtime import failpoint
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock, run_virtual
 from flowlang.runtime.engine import Engine
@@ -40,9 +43,11 @@ class Session:
     crash: Crash = field(default_factory=Crash)
     quiet: bool = False
     steps: Sequence[str] = field(default=())  # shown in the live table
+    processes: bool = False
 
     def drive(self, main: Callable[[Engine, RealClock], Awaitable[T]]) -> T:
         """What `main` gives, run with an engine. Whatever stops an engine is said in a sentence."""
+        failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 if self.virtual is None:
@@ -60,6 +65,12 @@ class Session:
         except ScenarioMistake as error:
             raise Stop(FINDINGS, f"{error}; the run stops here, and `resume` goes on with it") from error
 
+    def create(self) -> None:
+        """Make the folder of the store, for the one command that begins with nothing."""
+        if self.store != MEMORY:
+            with contextlib.suppress(OSError):  # the engine says what is wrong with the place
+                Path(self.store).parent.mkdir(parents=True, exist_ok=True)
+
     async def _with(self, main: Callable[[Engine, RealClock], Awaitable[T]], clock: RealClock) -> T:
         progress = self._progress()
         opened = Engine.open(
@@ -70,6 +81,7 @@ class Session:
             crash=self.crash,
             poll=self.virtual is None,
             jitter=random.random if self.virtual is None else _steady,
+            processes=self.processes,
         )
         try:
             async with opened as engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ from flowlang.values import wire_loads
 @contextmanager
 def looking(store: str) -> Iterator[SqliteStore]:
     """The store at this path, to look at, beside a living engine too."""
+    if not os.path.exists(store):
+        raise Stop(UNREACHABLE, f"there is no store at {store}: nothing was run here yet, or with another --store")
     try:
         opened = view.open_view(store)
         try:

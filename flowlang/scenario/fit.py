@@ -78,6 +78,8 @@ def _misfit(problem: str, places: Places, at: Place, what: str) -> Diagnostic:
         place, why = (*at, *parts), problem[found.end() + 2 :]
         what = f"`{found[0]}` of {what}"
     stranger = why == "is not allowed here"
+    if not stranger and why != "is missing":
+        why = f"does not fit its contract: {why}"
     return DoesNotFit(span=places.name(place) if stranger else places.of(place), what=what, why=why)
 
 

@@ -92,7 +92,7 @@ class DoesNotFit(Diagnostic):
     """A value is not as its schema says."""
 
     code = "FL0365"
-    message = "{what} is not as its contract says: {why}"
+    message = "{what} {why}"
     explanation = (
         "Values from outside are checked against the JSON Schema of the contracts before anything is called: the input of a run, the "
         "data of an event, and in a scenario what a stand-in answers. The message names the part that does not fit and the rule."

@@ -226,13 +226,13 @@ def test_a_part_that_does_not_fit_is_marked_itself() -> None:
     """The place in the contract's complaint is followed into the text."""
     [found] = reading('{"input": {"order": {"id": 7, "note": "x"}}}').found
     assert found.span.text == "7"
-    assert found.say(found.message) == "`id` of `order` is not as its contract says: 7 is not a string"
+    assert found.say(found.message) == "`id` of `order` does not fit its contract: 7 is not a string"
 
 
 def test_a_part_that_is_missing_marks_what_it_is_missing_from() -> None:
     [found] = reading('{"answers": {"order/charge": {"ok": {"x": 1}}}}').found
     assert found.span.text == '{"x": 1}'
-    assert found.say(found.message).startswith("`paymentId` of the answer of `payments.charge` is not as")
+    assert found.say(found.message).startswith("`paymentId` of the answer of `payments.charge` is missing")
 
 
 def test_the_nearest_name_is_offered() -> None:
