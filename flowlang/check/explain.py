@@ -11,6 +11,7 @@ from importlib import import_module
 from textwrap import fill, indent
 
 from flowlang.diagnostic import Diagnostic
+from flowlang.source import Source
 
 WORDS = (
     "flowlang.unread",
@@ -41,6 +42,8 @@ def explain(code: str) -> str | None:
     parts = [f"{word.code} ({kind}): {_title(word.message)}", fill(word.explanation, 100)]
     if word.bad:
         parts += ["This has the fault:", indent(word.bad.strip("\n"), "    ")]
+        twin = _in_yaml(word.bad)
+        parts += ["The same in YAML:", indent(twin.strip("\n"), "    ")] if twin else []
     if word.good:
         parts += ["This is the repair:", indent(word.good.strip("\n"), "    ")]
     return "\n\n".join(parts)
@@ -60,6 +63,15 @@ def kinds() -> list[type[Diagnostic]]:
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, Diagnostic) and kind.code and kind.__module__ == module.__name__
     ]
+
+
+def _in_yaml(text: str) -> str:
+    """The YAML twin of a flow; empty when `text` is none, or one that cannot be read."""
+    from flowlang.language.text import parse
+    from flowlang.language.yaml import to_yaml
+
+    flow, problems = parse(Source("example.flow", text))
+    return "" if flow is None or problems else to_yaml(flow)
 
 
 def _title(message: str) -> str:

@@ -11,11 +11,12 @@ import pytest
 from flowlang.check import check, render
 from flowlang.check.allow import accept
 from flowlang.check.explain import WORDS, explain, kinds, words
-from flowlang.contract import Contracts
+from flowlang.contract import Contracts, load
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import parse
 from flowlang.language.yaml import to_yaml
 from flowlang.source import Source
+from flowlang.unread import Refusal
 
 OURS = {code: word for code, word in words().items() if word.__module__.startswith("flowlang.check.")}
 TYPED = {code: word for code, word in words().items() if word.__module__ == "flowlang.expression.words"}
@@ -84,6 +85,32 @@ def test_comments_accept_findings_in_yaml_too(contracts: Contracts) -> None:
         assert codes(above, contracts, "example.flow.yaml") == left
         beside = "\n".join([*lines[:number], f"{lines[number]} {comment}", *lines[number + 1 :]])
         assert codes(beside, contracts, "example.flow.yaml") == left
+
+
+FORMS = {
+    code: word
+    for code, word in ALL.items()
+    if word.bad
+    and word.__module__ in ("flowlang.language.words", "flowlang.language.twin_words", "flowlang.contract.words")
+}
+
+
+def form(word: type[Diagnostic], text: str) -> set[str]:
+    """The codes that reading `text` gives: a contract, or a flow in one of its forms."""
+    if word.__module__ == "flowlang.contract.words":
+        _, found = load(
+            [Source("contracts/payments.yaml", text)], lambda path, beside: Refusal("missing", "there is none")
+        )
+    else:
+        twin = word.__module__ == "flowlang.language.twin_words" or text.startswith("document:")
+        _, found = parse(Source("example.flow.yaml" if twin else "example.flow", text))
+    return {one.code for one in found}
+
+
+@pytest.mark.parametrize("code", FORMS)
+def test_the_examples_of_forms_and_contracts(code: str) -> None:
+    assert form(FORMS[code], FORMS[code].bad) == {code}
+    assert form(FORMS[code], FORMS[code].good) == set()
 
 
 def codes(text: str, contracts: Contracts, name: str = "example.flow") -> set[str]:
