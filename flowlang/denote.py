@@ -68,9 +68,10 @@ class _Parked:
 _Block = _Done | _Gone | _Parked
 
 
-def denote(flow: ir.Flow, input: Mapping[str, Value], oracle: Oracle) -> Outcome:
-    """The outcome of a run of `flow` with `input` (values by name) under `oracle`. Raises IllegalOracle."""
-    meaning = _Meaning(oracle)
+def denote(flow: ir.Flow, input: Mapping[str, Value], oracle: Oracle, link: Link | None = None) -> Outcome:
+    """The outcome of a run of `flow` with `input` (values by name) under `oracle`. Raises IllegalOracle. A `link` can be
+    shared by many calls for one flow, so that its expressions are compiled once."""
+    meaning = _Meaning(oracle, link or Link())
     block = meaning.block(flow.body, dict(input), ())
     status, output, error = "open", None, None
     match block:
@@ -94,7 +95,7 @@ def denote(flow: ir.Flow, input: Mapping[str, Value], oracle: Oracle) -> Outcome
 @dataclass(slots=True)
 class _Meaning:
     oracle: Oracle
-    link: Link = field(default_factory=Link)
+    link: Link
     calls: dict[EffectId, Called] = field(default_factory=dict)
     events: list[Emitted] = field(default_factory=list)
     residue: list[str] = field(default_factory=list)

@@ -7,15 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flowlang import ir
 from flowlang.contract import Contracts
 from flowlang.event import External, Value
 from flowlang.lower import lower
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.generate import SERVICES, flow
-from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Schedule
+from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, prepare
 
-MODES: dict[str, Callable[[ir.Flow], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
+MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 INPUT: dict[str, Value] = {"order": {"id": "o-1", "n": 2}}
 
 
@@ -44,17 +43,17 @@ def agree(
     tally = Tally()
     for seed in seeds:
         choices = Choices(seed)
-        lowered = lower(flow(choices, depth), contracts)
+        prepared = prepare(lower(flow(choices, depth), contracts))
         tally.flows += 1
         for number in range(schedules):
             for mode in MODES:
-                why = run(lowered, mode, seed * schedules + number, tally)
+                why = run(prepared, mode, seed * schedules + number, tally)
                 if why is not None:
                     return tally, smallest(contracts, choices.draws, mode, seed * schedules + number, depth)
     return tally, None
 
 
-def run(lowered: ir.Flow, mode: str, seed: int, tally: Tally) -> str | None:
+def run(prepared: Prepared, mode: str, seed: int, tally: Tally) -> str | None:
     """One run of a flow under the schedule of `seed`; what is wrong with it, or None. An assertion of a machine counts: it
     is what a machine says when it is driven to where it can't be."""
     rng = random.Random(seed)
@@ -62,9 +61,9 @@ def run(lowered: ir.Flow, mode: str, seed: int, tally: Tally) -> str | None:
         External(f"x{n}", f"{rng.choice(SERVICES)}.told", "", {"key": INPUT["order"]["id"], "n": rng.randrange(4)})
         for n in range(rng.randrange(5))
     ]
-    machine = MODES[mode](lowered)
+    machine = MODES[mode](prepared)
     try:
-        outcome = Schedule(lowered, machine, rng, dict(INPUT), events).run()
+        outcome = Schedule(prepared, machine, rng, dict(INPUT), events).run()
     except (AssertionError, KeyError, ValueError) as wrong:  # Disagreement and IllegalOracle among them
         return f"{type(wrong).__name__}: {wrong}"
     tally.runs[f"{mode} {outcome.status}"] += 1
@@ -75,8 +74,8 @@ def smallest(contracts: Contracts, draws: Sequence[int], mode: str, seed: int, d
     """The simplest flow found that still differs, over a few schedules since a smaller flow needs another one."""
 
     def differs(tried: Sequence[int]) -> str | None:
-        lowered = lower(flow(Choices(draws=tried), depth), contracts)
-        return next((why for n in range(20) if (why := run(lowered, mode, seed + n, Tally()))), None)
+        prepared = prepare(lower(flow(Choices(draws=tried), depth), contracts))
+        return next((why for n in range(20) if (why := run(prepared, mode, seed + n, Tally()))), None)
 
     found = shrink(draws, lambda tried: differs(tried) is not None, 1000) if differs(draws) else list(draws)
     why = differs(found) or "only under the schedule of this seed"

@@ -15,18 +15,19 @@ from typing import Protocol
 
 from flowlang import event, ir
 from flowlang.choreograph import machine as service_machine
+from flowlang.choreograph import program as service_program
 from flowlang.choreograph.outcome import oracle as service_oracle
 from flowlang.choreograph.outcome import outcome as service_outcome
-from flowlang.choreograph.program import load as load_table
 from flowlang.choreograph.projection import project
 from flowlang.choreograph.state import RunCell
 from flowlang.denote import denote
 from flowlang.event import Called, EffectId, Outcome, Value
+from flowlang.link import Link
 from flowlang.oracle import Oracle
 from flowlang.orchestrate import machine as central_machine
+from flowlang.orchestrate import program as central_program
 from flowlang.orchestrate.outcome import oracle as central_oracle
 from flowlang.orchestrate.outcome import outcome as central_outcome
-from flowlang.orchestrate.program import load as load_flow
 
 START = 1_000_000
 ENGINE = "engine"
@@ -49,12 +50,29 @@ class Mode(Protocol):
     def oracle(self) -> Oracle: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A flow ready to run in both modes, as often as one likes."""
+
+    flow: ir.Flow
+    central: central_program.Program
+    services: dict[str, service_program.Program]
+    link: Link  # for the meaning
+
+
+def prepare(flow: ir.Flow) -> Prepared:
+    """Both forms of `flow`."""
+    tables = project(flow, ir.hash_of(flow))
+    services = {service: service_program.load(table) for service, table in tables.items()}
+    return Prepared(flow, central_program.load(flow), services, Link())
+
+
 class Orchestrated:
     """The central machine: one role."""
 
-    def __init__(self, flow: ir.Flow) -> None:
+    def __init__(self, prepared: Prepared) -> None:
         self.owner = ENGINE
-        self.program = load_flow(flow)
+        self.program = prepared.central
         self.state = central_machine.initial(self.program, "run", START)
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
@@ -76,9 +94,9 @@ class Orchestrated:
 class Choreographed:
     """A machine for each service, each with its own table."""
 
-    def __init__(self, flow: ir.Flow) -> None:
-        self.owner = flow.owner
-        self.programs = {service: load_table(table) for service, table in project(flow, ir.hash_of(flow)).items()}
+    def __init__(self, prepared: Prepared) -> None:
+        self.owner = prepared.flow.owner
+        self.programs = prepared.services
         self.states = {
             service: service_machine.initial(program, "run", START) for service, program in self.programs.items()
         }
@@ -109,13 +127,14 @@ class Odds:
     stuck: int = 3
     duplicate: int = 15
     cancel: int = 25
+    halted: int = 60  # of the calls that a cancel finds in a back-off or not yet begun
 
 
 @dataclass(slots=True)
 class Schedule:
     """A random schedule of one run in one mode."""
 
-    flow: ir.Flow
+    prepared: Prepared
     mode: Mode
     rng: random.Random
     input: dict[str, Value]
@@ -285,7 +304,7 @@ class Schedule:
 
     def halt(self, role: str, path: str) -> None:
         """A call that only waits is settled at once: by its last result, or as never attempted."""
-        if (role, path, "do") in self.calls and self.percent(60):
+        if (role, path, "do") in self.calls and self.percent(self.odds.halted):
             del self.calls[role, path, "do"]
             last = self.rng.choice(
                 (
@@ -305,7 +324,7 @@ class Schedule:
             raise Disagreement(f"the run is {got.status}, and its owner thinks otherwise")
         if self.finished != (got.status in ("completed", "failed", "cancelled")):
             raise Disagreement(f"{got.status}, and finished {self.finished} times")
-        meant = denote(self.flow, self.input, oracle)
+        meant = denote(self.prepared.flow, self.input, oracle, self.prepared.link)
         if comparable(got) != comparable(meant):
             raise Disagreement(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
         used = [taken.id for taken in oracle.races.values() if isinstance(taken, event.External)]

@@ -15,7 +15,7 @@ from flowlang.event import Called, External, Failed, Invoke, Ok, Outcome, Result
 from flowlang.language.text import parse
 from flowlang.lower import lower
 from flowlang.source import Source
-from flowlang.verify.schedule import Choreographed, Mode, Odds, Orchestrated, Schedule, closure
+from flowlang.verify.schedule import Choreographed, Odds, Orchestrated, Schedule, closure, prepare
 
 CONTRACT = """
 service: {service}
@@ -98,9 +98,9 @@ class Player:
         self.schedule.feed(self.schedule.mode.owner, event.Cancel(self.schedule.at))
         self.go()
 
-    def send(self, type: str, id: str, **data: Value) -> None:
+    def send(self, type: str, event_id: str, /, **data: Value) -> None:
         """An event from outside."""
-        self.schedule.events.append(External(id, type, "", data))
+        self.schedule.events.append(External(event_id, type, "", data))
         self.schedule.external()
         self.go()
 
@@ -138,10 +138,9 @@ def name(path: str, kind: str) -> str:
 def players(lowered: ir.Flow, held: tuple[str, ...] = (), n: int = 1, **answers: Answer) -> list[Player]:
     """The flow, started in both modes and run as far as it goes by itself. `undo_x` in `answers` is `x:undo`."""
     found = []
-    modes: list[Mode] = [Orchestrated(lowered), Choreographed(lowered)]
-    for mode in modes:
-        quiet = Odds(0, 0, 0, 0, 0)
-        schedule = Schedule(lowered, mode, random.Random(0), {"id": "o-1", "n": n}, [], quiet)
+    for mode in (Orchestrated(prepare(lowered)), Choreographed(prepare(lowered))):
+        quiet = Odds(0, 0, 0, 0, 0, 0)
+        schedule = Schedule(prepare(lowered), mode, random.Random(0), {"id": "o-1", "n": n}, [], quiet)
         said = {f"{k[5:]}:undo" if k.startswith("undo_") else k: v for k, v in answers.items()}
         player = Player(schedule, said, set(held))
         schedule.feed(mode.owner, event.Start(schedule.at, (("id", "o-1"), ("n", n))))
