@@ -35,6 +35,10 @@ COMMANDS = {
 }
 
 
+class ReaderGone(Exception):
+    """Nobody reads our stdout any more."""
+
+
 class Commands(click.Group):
     """The table as a group of commands; the list of commands is printed without loading any."""
 
@@ -63,6 +67,13 @@ class Commands(click.Group):
             meant = f" Did you mean `{near}`?" if near else " `flowlang --help` lists the commands."
             raise click.UsageError(f"there is no command `{args[0]}`.{meant}", ctx)
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does it, but a reader of our output that has gone is told apart from a finding (click ends with 1)."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ReaderGone from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table as it stands above."""
@@ -120,9 +131,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = _status(group.main(arguments, prog_name="flowlang", standalone_mode=False))
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
+    except (ReaderGone, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
         return BROKEN_PIPE
+    except SystemExit as ended:  # how a command ends from somewhere deep inside
+        sys.stdout.flush()
+        return _status(ended.code)
     except (KeyboardInterrupt, click.Abort):
         talk("interrupted")
         return INTERRUPTED
