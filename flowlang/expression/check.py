@@ -15,7 +15,7 @@ from typing import assert_never
 
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression import operations, words
-from flowlang.expression.fit import bare, common, describe, join, misfit, problems
+from flowlang.expression.fit import EITHER, bare, common, describe, join, misfit, problems
 from flowlang.expression.names import MACROS, macro_variable
 from flowlang.expression.narrowing import Env, narrow, with_name
 from flowlang.expression.operations import ExpressionError
@@ -96,6 +96,9 @@ class _Typing:
         type = self.type(expr, env)
         if isinstance(type, Maybe):
             self.report(_may_be_absent(expr, field, self.declared(expr, env)))
+            return ANY
+        if type == NULL:
+            self.report(words.MayBeAbsent(span=expr.span, value=_short(expr), may_be="is always", repair=""))
             return ANY
         return type
 
@@ -289,6 +292,9 @@ class _Typing:
         if node.op in ("/", "%") and isinstance(node.right, Literal) and node.right.value == 0:
             self.report(words.ZeroDivisor(span=node.right.span))
             return ANY
+        if result is EITHER and node.op == "/":
+            self.report(words.UnsureDivision(span=node.span))
+            return DECIMAL
         return result
 
     def equality(self, node: Binary, left: Type, right: Type) -> None:
@@ -391,8 +397,8 @@ class _Typing:
         elif len(args) == 1:
             self.report(words.WrongArgument(span=node.args[0].span, name=name, takes=takes, got=describe(args[0])))
             return ANY
-        able: tuple[Type, ...] = (INT, DECIMAL, DURATION) if name == "sum" else ORDERED
-        takes = "numbers or durations" if name == "sum" else "numbers, strings, durations or timestamps"
+        able = NUMBERS if name == "sum" else ORDERED
+        takes = "numbers" if name == "sum" else "numbers, strings, durations or timestamps"
         result = args[0]
         for expr, arg in zip(node.args, args, strict=True):
             plain = STRING if isinstance(arg, String) else arg
@@ -405,7 +411,8 @@ class _Typing:
                 self.report(words.WrongArgument(span=expr.span, name=name, takes="values of one kind", got=got))
                 return ANY
             result = both
-        return result
+        # Several values of which one is a decimal give a decimal; a list may turn out to have integers only.
+        return DECIMAL if result == DECIMAL and any(arg == DECIMAL and arg is not EITHER for arg in args) else result
 
     def size(self, arg: Expr, of: Type) -> Type:
         if not isinstance(of, String | ListType | MapType | Record | Anything):
@@ -487,6 +494,8 @@ def _result(op: str, left: Type, right: Type) -> Type | None:
     if isinstance(left, Anything) and isinstance(right, Anything):
         return ANY if op in ("+", "-", "*", "/", "%") else BOOL
     candidates: tuple[Type, ...] = (*ORDERED, BOOL, ListType(ANY), MapType(ANY))
+    if not isinstance(left, Anything) and not isinstance(right, Anything):
+        return _operator(op, left, right)
     lefts = candidates if isinstance(left, Anything) else (left,)
     rights = candidates if isinstance(right, Anything) else (right,)
     results = {result for pair in product(lefts, rights) if (result := _operator(op, *pair)) is not None}
@@ -496,7 +505,9 @@ def _result(op: str, left: Type, right: Type) -> Type | None:
 def _operator(op: str, left: Type, right: Type) -> Type | None:
     if left in NUMBERS and right in NUMBERS:
         if op in ("+", "-", "*", "/", "%"):
-            return INT if left == right == INT else DECIMAL
+            if left == right == INT:
+                return INT
+            return EITHER if all(side == INT or side is EITHER for side in (left, right)) else DECIMAL
         return None if op == "in" else BOOL
     strings = isinstance(left, String) and isinstance(right, String)
     match op:
@@ -580,7 +591,8 @@ def _may_be_absent(expr: Expr, field: str, related: tuple[Label, ...]) -> Diagno
     other = f"give a replacement: `{_short(optional)}.orValue(...)`"
     if field:
         other = f"read on with `{_short(optional)}.?{field}`"
-    return words.MayBeAbsent(span=span, related=related, value=_short(tested), other=other)
+    repair = f"test it first with `has({_short(tested)})`, or {other}"
+    return words.MayBeAbsent(span=span, related=related, value=_short(tested), may_be="may be", repair=repair)
 
 
 def _repair(node: Binary, left: Type, right: Type) -> str:

@@ -32,7 +32,7 @@ from flowlang.expression.tree import (
     Unary,
 )
 from flowlang.expression.walk import bottom_up
-from flowlang.values import MAX_INT, MIN_INT, BadValue, Duration, measure
+from flowlang.values import ABSENT, MAX_INT, MIN_INT, BadValue, Duration, measure
 
 __all__ = ["ExpressionError", "compile_expr"]
 
@@ -71,7 +71,7 @@ _ARITHMETIC: Final = {
 
 
 def compile_expr(expr: Expr) -> Evaluate:
-    """A function from the values of names to the value of `expr`; ABSENT (or None) where that is absent.
+    """A function from the values of names to the value of `expr`; ABSENT where that is absent.
 
     The function raises ExpressionError and nothing else, keeps no state, and may be called from several threads."""
     program = _Program()
@@ -179,7 +179,9 @@ class _Program:
                 assert_never(node)
 
     def literal(self, value: bool | int | Decimal | str | Duration | None) -> ast.expr:
-        """A constant; an integer that does not fit is an error when it is reached."""
+        """A constant; null is absent, and an integer that does not fit is an error when it is reached."""
+        if value is None:
+            return self.constant(ABSENT)
         if isinstance(value, (Decimal, Duration)):
             return self.constant(value)
         if isinstance(value, int) and not MIN_INT <= value <= MAX_INT:

@@ -21,6 +21,10 @@ from flowlang.expression.types import (
     Type,
 )
 
+EITHER = Scalar("decimal")
+"""The type of a number that is an integer in some runs and a decimal in others (`x.orValue(1)`, `c ? 1 : 2.5`). It equals
+`DECIMAL` and is told apart by identity only: it matters for nothing but `/`, which cuts the quotient of two integers."""
+
 
 def problems(source: Type, target: Type) -> str | None:
     """Why a value of type `source` does not fit `target`, as a clause (`it is a string, not an int`), or None.
@@ -83,7 +87,7 @@ def join(one: Type, other: Type) -> Type:
 def common(one: Type, other: Type) -> Type | None:
     """Like `join`, but None when the kinds differ."""
     if one == other:
-        return one
+        return EITHER if other is EITHER else one
     if isinstance(one, Maybe) or isinstance(other, Maybe):
         item = common(bare(one), bare(other))
         return None if item is None else Maybe(bare(item))
@@ -92,7 +96,7 @@ def common(one: Type, other: Type) -> Type | None:
     if isinstance(one, Anything) or isinstance(other, Anything):
         return ANY
     if one in (INT, DECIMAL) and other in (INT, DECIMAL):
-        return DECIMAL
+        return EITHER
     if isinstance(one, String) and isinstance(other, String):
         both = one.values and other.values
         return String(tuple(dict.fromkeys(one.values + other.values)) if both else ())

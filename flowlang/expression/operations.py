@@ -405,10 +405,11 @@ def to_duration(value: Any) -> Duration:
 
 
 def total(env: Env, *values: Any) -> Any:
-    """The sum of a list or of several values; of an empty list the integer 0."""
+    """The sum of a list of numbers or of several; of an empty list the integer 0. Durations are added with `+`: the sum
+    of an empty list of them could not be told from that of numbers."""
     summands = _operands("sum", env, values)
     for value in summands:
-        if type(value) not in (int, Decimal, Duration):
+        if type(value) not in _NUMBERS:
             raise ExpressionError(f"`sum` does not take {kind_of(value)}")
     return reduce(lambda left, right: add(left, right, env), summands) if summands else 0
 

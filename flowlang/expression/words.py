@@ -1,4 +1,4 @@
-"""What the checker of expressions says: FL0201 for unknown names, FL0302 to FL0324 for values of the wrong kind.
+"""What the checker of expressions says: FL0201 for unknown names, FL0302 and FL0310 to FL0325 for values of the wrong kind.
 
 In the order of reading: names and fields, what may be absent, operators, functions and methods.
 """
@@ -98,9 +98,9 @@ class MayBeAbsent(Diagnostic):
     """A value is needed, and this one may be absent."""
 
     code = "FL0311"
-    message = "`{value}` may be absent"
+    message = "`{value}` {may_be} absent"
     label = "a value is needed here"
-    help = "test it first with `has({value})`, or {other}"
+    help = "{repair}"
     explanation = (
         "The contract does not list this field as required, or only some of the paths to this place define the name. An operator, "
         "a function or a field behind it needs a value. A guard such as `has(x)` in a case, in `&&` or in `?:` makes it present; "
@@ -110,7 +110,8 @@ class MayBeAbsent(Diagnostic):
     good = _case('has(order.note) && order.note == "gift"')
 
     value: str
-    other: str
+    may_be: str
+    repair: str
 
 
 # ---------------------------------------------------------------- operators
@@ -239,6 +240,24 @@ class WrongIndex(Diagnostic):
     at: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class UnsureDivision(Diagnostic):
+    """A division that cuts its result in some runs and not in others."""
+
+    code = "FL0325"
+    severity = "warning"
+    message = "both numbers may be integers here, and then the quotient is cut to an integer"
+    label = "7 / 2 is 3, 7.0 / 2 is 3.5"
+    help = "write the integer as a decimal, `1.0`, or convert it, `double(...)`"
+    explanation = (
+        "A choice between an integer and a decimal, such as `rate.orValue(1)` or `c ? 1 : 2.5`, gives an integer in some runs "
+        "and a decimal in others. Most operators give the same result for both, but `/` cuts the quotient of two integers, so "
+        "that the result of this division would change its kind with the data."
+    )
+    bad = _charge('(order.country == "de" ? 1 : 2.5) / 2')
+    good = _charge('(order.country == "de" ? 1.0 : 2.5) / 2')
+
+
 # ---------------------------------------------------------------- functions and methods
 
 
@@ -307,7 +326,7 @@ class WrongArgument(Diagnostic):
     message = "`{name}` takes {takes}, not {got}"
     explanation = (
         "`size` counts the characters of a string, the items of a list and the keys of a map; `contains`, `startsWith` and "
-        "`endsWith` are about strings; macros go through lists and the keys of maps; `sum` is for numbers and durations, `min` "
+        "`endsWith` are about strings; macros go through lists and the keys of maps; `sum` is for numbers, `min` "
         "and `max` for whatever has an order; conversions take what has a text or a number to convert."
     )
     bad = _case("size(order.total) > 3")
