@@ -46,6 +46,8 @@ class _Bundling:
         """`node` as plain data, with its references led to `$defs`."""
         if not isinstance(node, YMapping):
             return plain(node)
+        if not self.project.spend():
+            return {}
         whole: dict[str, Any] = {}
         for entry in node.entries:
             kind, value = KEYWORDS.get(entry.key), entry.value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from flowlang.declared import EventType, Operation, Schema
@@ -36,13 +37,23 @@ class EventEntry:
 
 @dataclass(frozen=True, slots=True)
 class SchemaEntry:
-    """A named schema: a type that flows can use."""
+    """A named schema: a type that flows can use. Few of many are used, so schema and type are made when asked for."""
 
     service: str
     name: str
-    schema: Schema
-    type: Type
+    make_schema: Callable[[], Schema] = field(compare=False, repr=False)
+    make_type: Callable[[], Type] = field(compare=False, repr=False)
     span: Span = field(compare=False, repr=False)  # of its name
+
+    @property
+    def schema(self) -> Schema:
+        """The self-contained schema."""
+        return self.make_schema()
+
+    @property
+    def type(self) -> Type:
+        """What the checker sees."""
+        return self.make_type()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ They are two because a validator says where a value breaks a rule, and not what 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from flowlang.contract import words
 from flowlang.contract.bundle import bundle
 from flowlang.contract.entries import Contract, Contracts, EventEntry, OperationEntry, SchemaEntry
-from flowlang.contract.project import File, Project, Read
+from flowlang.contract.project import MAX_COPIES, File, Project, Read
 from flowlang.contract.schemas import Schemas, said
 from flowlang.contract.types import type_of
 from flowlang.declared import EventType, Operation, Schema
@@ -55,12 +56,28 @@ def load(sources: Sequence[Source], read: Read) -> tuple[Contracts, list[Diagnos
     project = Project(read, found)
     schemas = Schemas(project, found)
     services: dict[str, Contract] = {}
-    for source in sources:
-        file = project.open(source)
-        contract = None if file is None else _Loading(file, project, schemas, found).contract()
+    files = [file for file in map(project.open, sources) if file is not None]
+    for file in files:
+        for node in _schemas(file.root):
+            schemas.check(node, file)
+    for file in files:
+        contract = _Loading(file, project, schemas.sound, found).contract()
         if contract is not None:
             _unite(contract, services, found)
     return Contracts(services), found
+
+
+def _schemas(root: YNode) -> Iterator[YNode]:
+    """Every schema that a contract declares or uses."""
+    for section, keys in (("operations", ("input", "output")), ("events", ("data",)), ("schemas", None)):
+        node = root.get(section) if isinstance(root, YMapping) else None
+        for entry in node.entries if isinstance(node, YMapping) else ():
+            if entry.key.startswith("x-"):
+                continue
+            if keys is None:
+                yield entry.value
+            elif isinstance(entry.value, YMapping):
+                yield from filter(None, map(entry.value.get, keys))
 
 
 def _unite(contract: Contract, services: dict[str, Contract], found: list[Diagnostic]) -> None:
@@ -85,7 +102,7 @@ class _Loading:
 
     file: File
     project: Project
-    schemas: Schemas
+    sound: bool
     found: list[Diagnostic]
 
     def contract(self) -> Contract | None:
@@ -191,18 +208,26 @@ class _Loading:
         if entry.key in _BUILT_IN:
             rule = f"built-in types: {', '.join(_BUILT_IN)}"
             self.found.append(words.BadName(span=entry.span, name=entry.key, what="a type", rule=rule))
-        schema, type_ = self.value(entry.value, {}, ANY, entry.key)
-        return SchemaEntry(service, entry.key, schema, type_, entry.span)
+        made = cache(lambda: self.named(entry))
+        return SchemaEntry(service, entry.key, lambda: made()[0], lambda: made()[1], entry.span)
+
+    def named(self, entry: YEntry) -> tuple[Schema, Type]:
+        """What a flow asks for by name, after everything else: it has all the room again."""
+        self.project.left = MAX_COPIES
+        return self.value(entry.value, {}, ANY, entry.key)
 
     def value(self, node: YNode | None, schema: Schema, type_: Type, name: str = "") -> tuple[Schema, Type]:
-        """The self-contained schema and the type of `node`; those given where there is none, or a broken one."""
+        """The self-contained schema and the type of `node`; those given where there is none. Nothing is made of schemas
+        when one of them is broken: it may be part of any other."""
         if node is None:
             return schema, type_
-        before = len(self.found)
-        self.schemas.check(node, self.file)
-        if self.schemas.circles(node, self.file) or len(self.found) > before:
+        if not self.sound:
             return {}, ANY
-        return bundle(node, self.file, self.project), type_of(node, self.file, self.project, name)
+        before = self.project.left
+        made = bundle(node, self.file, self.project), type_of(node, self.file, self.project, name)
+        if before >= 0 > self.project.left:
+            self.found.append(words.TooManyParts(span=self.head(node)))
+        return made
 
     def hears(self, node: YNode | None) -> tuple[str, ...]:
         """The events of others."""

@@ -20,6 +20,10 @@ from flowlang.yamltree import YMapping, YNode, YScalar, YSequence, read_yaml
 Read = Callable[[str, Source], Source | Refusal | Diagnostic]
 """From the file part of a `$ref` and the file in which it stands to the text, or why there is none."""
 
+MAX_COPIES = 300_000
+"""Parts of schemas that are copied into what refers to them: a contract in which everything refers to everything would
+otherwise fill the memory."""
+
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 
@@ -47,6 +51,7 @@ class Project:
     read: Read
     found: list[Diagnostic]
     files: dict[str, File | None] = field(default_factory=dict)  # None: could not be read, and that was said
+    left: int = MAX_COPIES
     places: dict[int, Place | None] = field(default_factory=dict)  # by identity of the scalar after `$ref`
 
     def open(self, source: Source) -> File | None:
@@ -56,6 +61,11 @@ class Project:
             self.found += found
             self.files[source.name] = None if root is None else File(source, root)
         return self.files[source.name]
+
+    def spend(self) -> bool:
+        """Whether one more part of a schema may be copied."""
+        self.left -= 1
+        return self.left >= 0
 
     def place(self, ref: YScalar, file: File) -> Place | None:
         """Where `ref` leads; None if nowhere, which is then found once."""

@@ -40,7 +40,7 @@ from flowlang.source import Span
 from flowlang.yamltree import YEntry, YMapping, YNode, YScalar, YSequence
 
 MAX_WORK = 1_000  # schemas that look at one and the same part of a value
-MAX_CHAIN = 50  # references from one to the next for the same part of a value
+MAX_CHAIN = 100  # of them in or after each other
 
 
 def said(node: YNode) -> str:
@@ -62,17 +62,25 @@ def said(node: YNode) -> str:
 
 
 class Schemas:
-    """Checks schemas, each once."""
+    """Checks schemas, each once. `sound` tells whether nothing was found so far: what is built from schemas relies on
+    each keyword having a value that it takes."""
 
     def __init__(self, project: Project, found: list[Diagnostic]) -> None:
         self.project = project
         self.found = found
+        self.sound = True
         self._seen: set[int] = set()
+        self._circled: set[int] = set()
         self._work: dict[int, int] = {}
-        self._patterns: set[int] = set()
 
     def check(self, node: YNode, file: File) -> None:
         """Find what is wrong with the schema `node`, and with all that it refers to."""
+        before = len(self.found)
+        self._keywords(node, file)
+        self._circles(node, file)
+        self.sound = self.sound and len(self.found) == before
+
+    def _keywords(self, node: YNode, file: File) -> None:
         todo = [("", node, file)]
         while todo:
             keyword, node, file = todo.pop()
@@ -90,44 +98,41 @@ class Schemas:
                 todo.append(("$ref", target.node, target.file))
             todo.extend((word, each, file) for word, each in reversed(list(inner(node))))
 
-    def circles(self, node: YNode, file: File) -> bool:
-        """Find what goes in a circle or multiplies, in `node` and in what it refers to; whether there is any."""
-        before = len(self.found)
-        todo, seen = [(node, file)], set[int]()
+    def _circles(self, node: YNode, file: File) -> None:
+        """Find what goes in a circle or multiplies."""
+        todo = [(node, file)]
         while todo:
             here, file = todo.pop()
-            if id(here) in seen or not isinstance(here, YMapping):
+            if id(here) in self._circled or not isinstance(here, YMapping):
                 continue
-            seen.add(id(here))
-            self._amount(here, file, {}, 0)
+            self._circled.add(id(here))
+            self._amount(here, file, set())
             target = self.project.target(here, file)
             if target is not None:
                 todo.append((target.node, target.file))
             todo.extend((each, file) for _, each in inner(here))
-        return len(self.found) > before
 
-    def _amount(self, node: YNode, file: File, above: dict[int, None], chain: int) -> int:
+    def _amount(self, node: YNode, file: File, above: set[int]) -> int:
         """How many schemas look at the value that `node` describes."""
         if not isinstance(node, YMapping):
             return 1
         if id(node) in self._work:
             return self._work[id(node)]
-        above[id(node)] = None
+        above.add(id(node))
         total = 1
         target = self.project.target(node, file)
-        if target is not None:
-            ref = node.get("$ref")
-            assert isinstance(ref, YScalar)
+        ref = node.get("$ref")
+        if target is not None and isinstance(ref, YScalar):
             if id(target.node) in above:
                 self.found.append(words.CircularRef(span=ref.span, ref=str(ref.value)))
-            elif chain == MAX_CHAIN:
-                self.found.append(words.Entangled(span=ref.span, limit=f"{MAX_WORK:,}"))
+            elif len(above) > MAX_CHAIN:
+                total = MAX_WORK + 1
             else:
-                total += self._amount(target.node, target.file, above, chain + 1)
-        total += sum(self._amount(each, file, above, chain) for word, each in inner(node) if word in SAME)
-        del above[id(node)]
+                total += self._amount(target.node, target.file, above)
+        total += sum(self._amount(each, file, above) for word, each in inner(node) if word in SAME)
+        above.discard(id(node))
         if total > MAX_WORK:
-            self.found.append(words.Entangled(span=_head(node), limit=f"{MAX_WORK:,}"))
+            self.found.append(words.Entangled(span=_head(node)))
             total = 1  # said once
         self._work[id(node)] = total
         return total

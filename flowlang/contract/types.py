@@ -28,6 +28,7 @@ from flowlang.expression.types import (
 from flowlang.yamltree import YMapping, YNode, YScalar, YSequence
 
 MAX_PARTS = 2_000  # records and lists of one type: mutual recursion would multiply them
+MAX_DEPTH = 40  # of them in each other
 _SCALARS: dict[str, Type] = {"string": STRING, "integer": INT, "number": DECIMAL, "boolean": BOOL, "null": NULL}
 
 
@@ -52,7 +53,7 @@ class _Typing:
             return ANY
         if id(node) in self.done:
             return self.done[id(node)]
-        if id(node) in self.above or self.left <= 0:
+        if id(node) in self.above or self.left <= 0 or len(self.above) >= MAX_DEPTH or not self.project.spend():
             self.cut += 1
             return ANY
         self.left -= 1

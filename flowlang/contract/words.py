@@ -157,6 +157,8 @@ class SameService(Diagnostic):
         "Each service has one contract, so that everybody agrees on what it does. Two files that `use contracts` finds claim "
         "the same service: an old copy perhaps, or a name that was not changed after copying."
     )
+    bad = "# file: contracts/payments.yaml\nservice: payments\n# file: contracts/payments-old.yaml\nservice: payments\n"
+    good = "# file: contracts/payments.yaml\nservice: payments\n"
 
     service: str
 
@@ -172,6 +174,14 @@ class SameEvent(Diagnostic):
     explanation = (
         "An event type has one publisher, whose contract says what its data are. Services that want to know of it list it "
         "under `hears:`."
+    )
+    bad = (
+        "# file: contracts/payments.yaml\nservice: payments\nevents:\n  payment.settled: {}\n"
+        "# file: contracts/orders.yaml\nservice: orders\nevents:\n  payment.settled: {}\n"
+    )
+    good = (
+        "# file: contracts/payments.yaml\nservice: payments\nevents:\n  payment.settled: {}\n"
+        "# file: contracts/orders.yaml\nservice: orders\nhears: [payment.settled]\n"
     )
 
     type: str
@@ -371,7 +381,7 @@ class Entangled(Diagnostic):
 
     code = "FL0390"
     message = "the alternatives of this schema multiply"
-    note = "checking a single value would look at more than {limit} schemas"
+    note = "too many schemas would have to be looked at for a single value"
     help = "let the alternatives differ in one property with a `const`, and list them in one `oneOf`"
     explanation = (
         "`anyOf`, `oneOf` and `allOf` whose parts are again made of such parts multiply with each level. A schema that a "
@@ -387,4 +397,26 @@ class Entangled(Diagnostic):
     )
     good = _PAYMENTS
 
-    limit: str
+
+@dataclass(frozen=True, kw_only=True)
+class TooManyParts(Diagnostic):
+    """Schemas that refer to so much that nobody could hold all the copies."""
+
+    code = "FL0391"
+    message = "the schemas of this contract refer to each other too often"
+    note = "each input, output and event carries all that it refers to, so that a service needs nothing else"
+    help = "let operations refer to what they need only"
+    explanation = (
+        "A service runs from its own table, which holds the schemas of its operations with everything that they refer to. "
+        "Here these copies would fill the memory: thousands of operations refer to schemas that refer to thousands of others."
+    )
+    bad = (
+        "service: orders\noperations:\n"
+        + "".join(f'  o{number}: {{ output: {{ $ref: "#/schemas/A0" }} }}\n' for number in range(800))
+        + "schemas:\n"
+        + "".join(
+            f'  A{number}: {{ type: array, items: {{ $ref: "#/schemas/A{number + 1}" }} }}\n' for number in range(400)
+        )
+        + "  A400: { type: string }\n"
+    )
+    good = _PAYMENTS

@@ -10,6 +10,7 @@ to recursively remember what they have said about a value, and alternatives cann
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from typing import Any
 
 from flowlang.declared import Schema
@@ -36,6 +37,7 @@ from flowlang.schema.fits import (
     other_members,
     remembering,
     row,
+    settled,
     sized,
     unique,
 )
@@ -45,6 +47,8 @@ from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Path, Problems, show, told
 from flowlang.schema.refs import Document, check_circles
 from flowlang.values import MAX_DEPTH, Duration, Timestamp
+
+_ATOMS = frozenset({type(None), bool, int, Decimal, str})
 
 
 def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str, ...]]]:
@@ -59,9 +63,8 @@ def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str
         raise SchemaError("its schemas are nested too deeply") from None
 
     def conform(value: Value) -> tuple[Value, tuple[str, ...]]:
-        odd = _times(value)
-        if odd is not None:
-            return value, odd
+        if _odd(value):
+            return value, (_where(value) or f"nested deeper than {MAX_DEPTH} levels",)
         problems = Problems()
         try:
             fitted = fit(value, None, problems)
@@ -74,34 +77,28 @@ def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str
     return conform
 
 
-def _times(value: Value) -> tuple[str, ...] | None:
-    """The problem of a value that is not JSON: durations, timestamps, and what is nested too deeply."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH + 1):
-        below: list[Any] = []
-        for item in level:
-            of = type(item)
-            if of is dict:
-                below.extend(item.values())
-            elif of is list:
-                below.extend(item)
-            elif of is Duration or of is Timestamp:
-                return _where(value, item)
-        if not below:
-            return None
-        level = below
-    return (f"nested deeper than {MAX_DEPTH} levels",)
+def _odd(value: Any, left: int = MAX_DEPTH) -> bool:
+    """Whether there is something in `value` that is not JSON: durations, timestamps, and what is nested too deeply."""
+    kind = type(value)
+    if kind in _ATOMS:
+        return False
+    if kind is Duration or kind is Timestamp or left == 0:
+        return True
+    for item in value.values() if kind is dict else value:
+        if type(item) not in _ATOMS and _odd(item, left - 1):
+            return True
+    return False
 
 
-def _where(value: Any, culprit: Any, path: Path = None) -> tuple[str, ...] | None:
-    """The problem with the place of `culprit` in `value`."""
-    if value is culprit:
-        name = "a duration" if isinstance(culprit, Duration) else "a timestamp"
-        return (told(path, f"{name} is not JSON; use `string(...)`"),)
-    members: Iterable[tuple[str | int, Any]] = (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    )
-    return next((found for key, item in members if (found := _where(item, culprit, (path, key)))), None)
+def _where(value: Any, path: Path = None, left: int = MAX_DEPTH) -> str | None:
+    """What is said about the first duration or timestamp in `value`."""
+    if isinstance(value, Duration | Timestamp):
+        name = "a duration" if isinstance(value, Duration) else "a timestamp"
+        return told(path, f"{name} is not JSON; use `string(...)`")
+    if left == 0 or not isinstance(value, dict | list):
+        return None
+    members: Iterable[tuple[str | int, Any]] = value.items() if isinstance(value, dict) else enumerate(value)
+    return next((found for key, item in members if (found := _where(item, (path, key), left - 1))), None)
 
 
 class Compiler:
@@ -244,7 +241,8 @@ class Compiler:
 
     def members(self, schema: dict[str, Any]) -> Fit | None:
         """`properties`, `patternProperties`, `additionalProperties` and `required`: the hot ones."""
-        known = {name: self.compile(each) for name, each in schema.get("properties", {}).items()}
+        properties = schema.get("properties", {})
+        known = {name: self.compile(each) for name, each in properties.items()}
         by_pattern = [
             (self.pattern(text), self.compile(each)) for text, each in schema.get("patternProperties", {}).items()
         ]
@@ -252,7 +250,8 @@ class Compiler:
         required = tuple(schema.get("required", ()))
         fits: list[Fit] = []
         if required or any(fit is not anything for fit in known.values()):
-            fits.append(knowing(tuple((name, fit) for name, fit in known.items() if fit is not anything), required))
+            looked_at = [(name, settled(properties[name]), fit) for name, fit in known.items() if fit is not anything]
+            fits.append(knowing(tuple(looked_at), required))
         if by_pattern or others is not anything:
             fits.append(other_members(frozenset(known), by_pattern, others))
         return row(fits) if fits else None

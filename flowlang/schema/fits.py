@@ -33,6 +33,21 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "array": (list,),
     "object": (dict,),
 }
+_SAYS_NOTHING: Final = frozenset(
+    (
+        "type",
+        "title",
+        "description",
+        "$comment",
+        "default",
+        "example",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+    )
+)
+_ABSENT: Final = object()
 _SAID: Final = {
     "null": "null",
     "boolean": "true or false",
@@ -229,7 +244,16 @@ def unique(value: Any, path: Path, problems: Problems) -> Any:
     return value
 
 
-def knowing(known: tuple[tuple[str, Fit], ...], required: tuple[str, ...]) -> Fit:
+def settled(schema: Any) -> frozenset[type]:
+    """The types of which every value fits `schema` as it is: most members need no more than a look at their type."""
+    if not isinstance(schema, dict) or not isinstance(schema.get("type"), str):
+        return frozenset()
+    if not all(word in _SAYS_NOTHING or word.startswith("x-") for word in schema):
+        return frozenset()
+    return frozenset((Decimal,) if schema["type"] == "number" else _KINDS.get(schema["type"], ()))
+
+
+def knowing(known: tuple[tuple[str, frozenset[type], Fit], ...], required: tuple[str, ...]) -> Fit:
     def fit(value: Any, path: Path, problems: Problems) -> Any:
         if type(value) is not dict:
             return value
@@ -237,9 +261,9 @@ def knowing(known: tuple[tuple[str, Fit], ...], required: tuple[str, ...]) -> Fi
             if name not in value:
                 problems.add((path, name), "is missing")
         result = value
-        for name, each in known:
-            if name in value:
-                item = value[name]
+        for name, kinds, each in known:
+            item = value.get(name, _ABSENT)
+            if type(item) not in kinds and item is not _ABSENT:
                 fitted = each(item, (path, name), problems)
                 if fitted is not item:
                     if result is value:

@@ -24,6 +24,9 @@ def bounds(schema: dict[str, Any]) -> Callable[[Any, Path, Problems], Any] | Non
     if step is not None and step <= 0:
         raise SchemaError(f"`multipleOf` is {show(step)} and must be more than 0")
 
+    if high is None and above is None and below is None and step is None:
+        return _at_least(low)
+
     def fit(value: Any, path: Path, problems: Problems) -> Any:
         kind = type(value)
         if kind is Decimal or kind is int:
@@ -37,6 +40,18 @@ def bounds(schema: dict[str, Any]) -> Callable[[Any, Path, Problems], Any] | Non
                 problems.add(path, f"{show(value)} is not less than {show(below)}")
             if step is not None and not is_multiple(value, step):
                 problems.add(path, f"{show(value)} is not a multiple of {show(step)}")
+        return value
+
+    return fit
+
+
+def _at_least(low: Any) -> Callable[[Any, Path, Problems], Any]:
+    """`minimum` alone, as for most prices and quantities."""
+
+    def fit(value: Any, path: Path, problems: Problems) -> Any:
+        kind = type(value)
+        if (kind is Decimal or kind is int) and value < low:
+            problems.add(path, f"{show(value)} is below the minimum {show(low)}")
         return value
 
     return fit
