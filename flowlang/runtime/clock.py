@@ -20,6 +20,10 @@ T = TypeVar("T")
 EPOCH = 1_767_225_600_000
 """2026-01-01T00:00:00Z, where virtual time begins unless told otherwise."""
 
+RESOLUTION = 1e-6
+"""Seconds of virtual time that count as none: far from its beginning a float knows no less, and a timer that is due
+exactly now would never be seen to be due."""
+
 LONGEST = 60_000  # milliseconds after which a sleeper looks at the clock again: somebody may have set it
 
 
@@ -53,7 +57,7 @@ class VirtualClock:
 
     def now(self) -> int:
         """The present virtual time."""
-        return self._start + int(self._loop.time() * 1000 + 1e-4)
+        return self._start + int((self._loop.time() + 2 * RESOLUTION) * 1000)
 
     async def sleep_until(self, due: int) -> None:
         """Return at `due` or later, never earlier."""
@@ -88,6 +92,7 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         self.moved = 0.0
         self.outside = 0
         super().__init__(_JumpingSelector(self))
+        self._clock_resolution = RESOLUTION
 
     def time(self) -> float:
         return self.moved
@@ -97,6 +102,13 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
         future = super().run_in_executor(executor, func, *args)
         future.add_done_callback(self._came_back)
         return future
+
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        self.outside += 1  # a thread of its own waits for the others
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self.outside -= 1
 
     def _came_back(self, _: asyncio.Future[Any]) -> None:
         self.outside -= 1

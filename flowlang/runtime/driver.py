@@ -35,7 +35,7 @@ from flowlang.runtime.work import Work
 T = TypeVar("T")
 
 BATCH = 256  # timers and inputs that one turn takes, so that a flood of them holds up nobody else
-KEPT_PARTS = 10_000  # parts without work that stay in memory
+KEPT_PARTS = 2_000  # parts without work that stay in memory
 FINISH_MOVES = {"completed": "complete", "failed": "fail", "cancelled": "cancel"}
 
 
@@ -72,7 +72,7 @@ class Driver:
         self.active: set[str] = set()  # runs that we have taken up
         self.everything = False  # whether all runs are taken up
         self.stopping = False
-        self.options: Mapping[str, str] = {}  # of the runs that events start
+        self.options: Mapping[str, str] = {}  # of the runs that events start, where their flow has none
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)
@@ -82,6 +82,7 @@ class Driver:
         self._inner: deque[Callable[[], object]] = deque()
         self._released: list[Callable[[], object]] = []
         self._scheduled = False
+        self._room = KEPT_PARTS
         self._heap: list[tuple[int, str, str, str]] = []
         self._due: dict[tuple[str, str, str], int] = {}
         self._alarm: asyncio.TimerHandle | None = None
@@ -199,9 +200,12 @@ class Driver:
             if not isinstance(problem, Exception):
                 raise
             return
-        failpoint.hit("after-commit")
-        self._let_go()
-        self.look_again()
+        try:
+            failpoint.hit("after-commit")
+            self._let_go()
+            self.look_again()
+        except Exception as problem:  # a bug of ours; whoever waits must not wait for ever
+            self.fail(problem)
 
     def _gather(self) -> None:
         """Everything that this turn does: first what came from outside, then timers, so that an event that was there in
@@ -226,15 +230,17 @@ class Driver:
         for act in released:
             act()
         self._set_alarm()
-        while len(self.parts) > KEPT_PARTS and self._evict():
-            pass
+        if len(self.parts) > self._room:
+            self._make_room()
 
-    def _evict(self) -> bool:
-        for key, part in self.parts.items():
-            if not part.items:
-                del self.parts[key]
-                return True
-        return False
+    def _make_room(self) -> None:
+        """Forget parts of which nothing goes on; they are folded anew when something reaches them."""
+        idle = [key for key, part in self.parts.items() if not part.items]
+        for key in idle[: len(self.parts) - KEPT_PARTS]:
+            del self.parts[key]
+        self._room = max(KEPT_PARTS, 2 * len(self.parts))  # not looked for again in every turn
+        if len(self.over) > KEPT_PARTS:
+            self.over.clear()  # the store knows
 
     # ------------------------------------------------------------ flows
 
@@ -284,6 +290,8 @@ class Driver:
         assert share is not None, f"run {run} is of a flow that was never installed"
         state = share.machine.initial(share.program, run, row.started)
         part = Part(role, run, share, state, row.started, row.status)
+        if row.status in OVER:
+            return part  # a tombstone: whatever reaches it is dropped and counted
         for id, _, body in self.store.journal(role, run):
             share.machine.advance(share.program, state, codec.load_input(body))
             part.seen.add(id)
@@ -317,10 +325,10 @@ class Driver:
 
     def feed(self, part: Part, id: str, input: Input) -> list[Effect] | None:
         """Fold one input into a part and make durable what follows; None where it was fed before or came too late."""
-        if id in part.seen:
-            return None
         if part.status in OVER:
             self.store.drop(part.role, part.run)
+            return None
+        if id in part.seen:
             return None
         machine, program = part.share.machine, part.share.program
         effects = machine.advance(program, part.state, input)

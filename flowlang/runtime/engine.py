@@ -14,6 +14,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 from flowlang.event import Error, Value
 from flowlang.lifecycle import OVER
@@ -88,9 +89,13 @@ class Engine:
 
     # ------------------------------------------------------------ flows
 
-    async def install(self, installation: Installation) -> str:
-        """Make a flow known in one mode; returns its hash. The newest of a name is the one that events start."""
+    async def install(self, installation: Installation, options: Mapping[str, str] | None = None) -> str:
+        """Make a flow known in one mode; returns its hash. The newest of a name is the one that events start; the runs
+        that they start get the `options`."""
         driver, flow = self.driver, installation.flow
+        if options is not None:
+            flow = replace(flow, options=dict(options))
+            installation = replace(installation, flow=flow)
 
         def act() -> None:
             install(driver.store, installation)

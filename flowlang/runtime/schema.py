@@ -12,7 +12,7 @@ VERSION = 1
 
 SCHEMA = """
 CREATE TABLE flows(seq INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, mode TEXT NOT NULL, name TEXT NOT NULL,
-    owner TEXT NOT NULL, gate TEXT NOT NULL, UNIQUE(hash, mode)) STRICT;
+    owner TEXT NOT NULL, gate TEXT NOT NULL, options TEXT NOT NULL, UNIQUE(hash, mode)) STRICT;
 CREATE TABLE shares(hash TEXT, mode TEXT, role TEXT, body TEXT NOT NULL, PRIMARY KEY(hash, mode, role))
     STRICT, WITHOUT ROWID;
 CREATE TABLE types(type TEXT PRIMARY KEY, keep INTEGER NOT NULL, whom TEXT NOT NULL, schema TEXT NOT NULL)
@@ -43,7 +43,7 @@ CREATE TABLE timers(role TEXT, run TEXT, path TEXT, due INTEGER NOT NULL, PRIMAR
 CREATE INDEX timers_role ON timers(role);
 
 CREATE TABLE waits(seq INTEGER PRIMARY KEY AUTOINCREMENT, role TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL,
-    type TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL) STRICT;
+    type TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL, armed INTEGER NOT NULL) STRICT;
 CREATE INDEX waits_run ON waits(run, role, path);
 CREATE INDEX waits_value ON waits(role, type, field, value);
 

@@ -18,6 +18,7 @@ from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.lock import Lock, StoreOwned
+from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.running import drain, running
 from flowlang.runtime.setting import Crash, Outside
 from flowlang.runtime.sqlite import open_store
@@ -38,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
     try:
         asyncio.run(serve(given.store, given.service, Crash(tuple(given.crash_before), tuple(given.crash_after))))
-    except (StoreError, HandlersUnusable) as problem:
+    except (StoreError, HandlersUnusable, ScenarioMistake) as problem:
         print(f"error: service {given.service}: {problem}", file=sys.stderr)
-        return UNUSABLE if isinstance(problem, HandlersUnusable) else UNREACHABLE
+        return UNREACHABLE if isinstance(problem, StoreError) else UNUSABLE
     return 0
 
 

@@ -41,6 +41,7 @@ from flowlang.runtime.store import (
 BUSY = 10_000  # milliseconds that a transaction waits for another process's
 MEMORY = ":memory:"
 _MAGIC = b"SQLite format 3\x00"
+_FLOW = "hash, mode, name, owner, gate, options"
 _RUN = "run, flow, hash, mode, owner, key, input, status, started, ended, options"
 _WORK = (
     "role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, created, begun, ended, "
@@ -121,15 +122,15 @@ class SqliteStore:
         """Install a flow with the body of each role's share; what is there stays, and counts as the newest of its name."""
         self._run("DELETE FROM flows WHERE hash = ? AND mode = ?", (flow.hash, flow.mode))
         self._run(
-            "INSERT INTO flows(hash, mode, name, owner, gate) VALUES (?,?,?,?,?)",
-            (flow.hash, flow.mode, flow.name, flow.owner, flow.gate),
+            f"INSERT INTO flows({_FLOW}) VALUES (?,?,?,?,?,?)",
+            (flow.hash, flow.mode, flow.name, flow.owner, flow.gate, json.dumps(dict(flow.options))),
         )
         for role, body in shares.items():
             self._run("INSERT OR IGNORE INTO shares VALUES (?,?,?,?)", (flow.hash, flow.mode, role, body))
 
     def flows(self) -> list[FlowRow]:
         """All installed flows, the newest last."""
-        return [FlowRow(*row) for row in self._all("SELECT hash, mode, name, owner, gate FROM flows ORDER BY seq")]
+        return [_flow_row(row) for row in self._all(f"SELECT {_FLOW} FROM flows ORDER BY seq")]
 
     def newest_flow(self) -> int:
         """A number that grows with every installation."""
@@ -138,8 +139,8 @@ class SqliteStore:
 
     def flow(self, hash: str, mode: str) -> FlowRow | None:
         """An installed flow."""
-        found = self._all("SELECT hash, mode, name, owner, gate FROM flows WHERE hash = ? AND mode = ?", (hash, mode))
-        return FlowRow(*found[0]) if found else None
+        found = self._all(f"SELECT {_FLOW} FROM flows WHERE hash = ? AND mode = ?", (hash, mode))
+        return _flow_row(found[0]) if found else None
 
     def share(self, hash: str, mode: str, role: str) -> str | None:
         """The body of what one role holds of a flow."""
@@ -337,11 +338,11 @@ class SqliteStore:
 
     # ------------------------------------------------------------ waits and the events that they wait for
 
-    def arm(self, role: str, run: str, path: str, type: str, field: str, value: str) -> None:
+    def arm(self, role: str, run: str, path: str, type: str, field: str, value: str, at: int) -> None:
         """A wait listens."""
         self._run(
-            "INSERT INTO waits(role, run, path, type, field, value) VALUES (?,?,?,?,?,?)",
-            (role, run, path, type, field, value),
+            "INSERT INTO waits(role, run, path, type, field, value, armed) VALUES (?,?,?,?,?,?,?)",
+            (role, run, path, type, field, value, at),
         )
 
     def disarm(self, role: str, run: str, path: str) -> None:
@@ -557,12 +558,13 @@ class SqliteStore:
     # ------------------------------------------------------------ looking
 
     def busy(self, run: str) -> bool:
-        """Whether anything of a run goes on by itself: a call, or something on its way. "" asks for all runs."""
-        one, values = (" AND run = ?", (run,)) if run else ("", ())
+        """Whether anything of a run goes on by itself: a call, or something on its way. "" asks for all runs. An event on
+        the bus may be for any run."""
+        one, either, values = (" AND run = ?", " AND run IN (?, '')", (run,)) if run else ("", "", ())
         return bool(
             self._all(f"SELECT 1 FROM work WHERE state IN ('ready', 'running', 'backoff'){one} LIMIT 1", values)
             or self._all(f"SELECT 1 FROM outbox WHERE sent = 0{one} LIMIT 1", values)
-            or self._all(f"SELECT 1 FROM bus WHERE parked = ''{one} LIMIT 1", values)
+            or self._all(f"SELECT 1 FROM bus WHERE parked = ''{either} LIMIT 1", values)
         )
 
 
@@ -676,6 +678,11 @@ def store_error(path: str, error: apsw.Error) -> StoreError:
 def _of_run(role: str, run: str) -> tuple[str, tuple[str, ...]]:
     """The condition that picks the rows of one run, or of all."""
     return (" AND run = ?", (role, run)) if run else ("", (role,))
+
+
+def _flow_row(row: tuple[Any, ...]) -> FlowRow:
+    hash, mode, name, owner, gate, options = row
+    return FlowRow(hash, mode, name, owner, gate, json.loads(options))
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:

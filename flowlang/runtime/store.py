@@ -9,9 +9,9 @@ keeps them for as long as the process lives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from flowlang.event import External, Value
+from flowlang.event import External
 from flowlang.lifecycle import Item
 
 ENGINE = "@engine"
@@ -48,13 +48,15 @@ class Conflict(RuntimeRefusal):
 
 @dataclass(frozen=True, slots=True)
 class FlowRow:
-    """An installed flow in one mode. `owner` is the role that answers for its runs, `gate` how events start it, or ""."""
+    """An installed flow in one mode. `owner` is the role that answers for its runs, `gate` how events start it, or "";
+    the runs that events start get the `options`."""
 
     hash: str
     mode: str  # orchestrate | choreograph
     name: str
     owner: str
     gate: str
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +125,7 @@ class TimerRow:
 
 @dataclass(frozen=True, slots=True)
 class WaitRow:
-    """A wait that listens; `seq` is the order of arming."""
+    """A wait that listens, since `armed` (ms); `seq` is the order of arming."""
 
     seq: int
     role: str
@@ -132,6 +134,7 @@ class WaitRow:
     type: str
     field: str
     value: str
+    armed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +206,3 @@ class Recorded:
     service: str
     operation: str
     answered: int
-
-
-Values = Mapping[str, Value]

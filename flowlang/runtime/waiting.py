@@ -116,7 +116,7 @@ class Waiting:
     def arm(self, part: Part, armed: event.Arm) -> None:
         """A wait listens from now on; what is kept for it is offered once this input is done."""
         value = armed.value if armed.field == SUBJECT and isinstance(armed.value, str) else canonical(armed.value)
-        self._driver.store.arm(part.role, part.run, armed.path, armed.type, armed.field, value)
+        self._driver.store.arm(part.role, part.run, armed.path, armed.type, armed.field, value, self._driver.now())
         self._driver.then(lambda: self._look_back(part, armed.path))
 
     def _look_back(self, part: Part, path: str) -> None:
@@ -167,9 +167,8 @@ class Waiting:
                 problem = f"run {holder.run} of `{flow.name}` has the key {text} with another input"
                 driver.store.bury(flow.owner, "", flow.hash, driver.now(), problem, codec.dumps(external))
             return
-        row = RunRow(
-            run, flow.name, flow.hash, flow.mode, flow.owner, text, given, "open", driver.now(), None, driver.options
-        )
+        options = flow.options or driver.options
+        row = RunRow(run, flow.name, flow.hash, flow.mode, flow.owner, text, given, "open", driver.now(), None, options)
         driver.store.take(external.id, run, started=True)
         driver.start(row, values)
 

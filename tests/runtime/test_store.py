@@ -128,9 +128,9 @@ def test_timers_belong_to_a_role(store: SqliteStore) -> None:
 def test_waits_are_found_by_value_in_the_order_of_arming(store: SqliteStore) -> None:
     with store.transaction():
         for run in ("r2", "r1", "r3"):
-            store.arm("a", run, "f/w", "T", "id", '"v"')
-        store.arm("a", "r4", "f/w", "T", "id", '"other"')
-        store.arm("b", "r5", "f/w", "T", "id", '"v"')
+            store.arm("a", run, "f/w", "T", "id", '"v"', 5)
+        store.arm("a", "r4", "f/w", "T", "id", '"other"', 6)
+        store.arm("b", "r5", "f/w", "T", "id", '"v"', 7)
         store.disarm("a", "r1", "f/w")
     assert [wait.run for wait in store.waits_for("a", "T", "id", '"v"')] == ["r2", "r3"]
     assert store.waits_of("a", "r1", "f/w") == []
@@ -185,12 +185,13 @@ def test_the_bus_keeps_what_is_not_acknowledged(store: SqliteStore) -> None:
 def test_flows_shares_and_listeners(store: SqliteStore) -> None:
     with store.transaction():
         store.add_flow(FlowRow("h1", "orchestrate", "f", "@engine", ""), {"@engine": "body"})
-        store.add_flow(FlowRow("h2", "orchestrate", "f", "@engine", "{}"), {"@engine": "body2"})
+        store.add_flow(FlowRow("h2", "orchestrate", "f", "@engine", "{}", {"services": "x"}), {"@engine": "body2"})
         newest = store.newest_flow()
         store.add_flow(FlowRow("h1", "orchestrate", "f", "@engine", ""), {"@engine": "ignored"})
         store.listen(ListenRow("T", 5, "one", "{}", ("a",), ("id",)))
         store.listen(ListenRow("T", 9, "one", "{}", ("b",), ("id", "x.y")))
     assert [flow.hash for flow in store.flows()] == ["h2", "h1"]
+    assert [dict(flow.options) for flow in store.flows()] == [{"services": "x"}, {}]
     assert store.newest_flow() > newest
     assert store.share("h1", "orchestrate", "@engine") == "body"
     assert store.share("h1", "choreograph", "@engine") is None

@@ -1,0 +1,89 @@
+"""Everything that is written into journals, outboxes and the bus comes back as it was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowlang import codec, event
+from flowlang.values import Duration, Timestamp
+
+words = st.text(max_size=4)
+numbers = st.integers(0, 2**53)
+scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | words
+scalars |= st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-1000, max_value=1000)
+scalars |= st.builds(Duration, st.integers(-1000, 1000)) | st.builds(Timestamp, st.integers(0, 10**15))
+values: st.SearchStrategy[Any] = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=6
+)
+named = st.lists(st.tuples(words, values), max_size=3).map(tuple)
+errors = st.builds(event.Error, words, words, words, values, st.booleans(), words)
+reasons = st.builds(event.Reason, words, st.none() | errors)
+results = st.lists(
+    st.builds(event.Ok, values) | st.builds(event.Failed, errors) | st.builds(event.Unknown, errors), max_size=3
+).map(tuple)
+causes = st.lists(st.builds(event.EffectId, words, words, numbers), max_size=3).map(tuple)
+messages = st.builds(
+    event.Message,
+    words,
+    words,
+    numbers,
+    words,
+    words,
+    words,
+    st.lists(numbers, max_size=2).map(tuple),
+    st.none() | reasons,
+    st.lists(words, max_size=2).map(tuple),
+    causes,
+    named,
+)
+externals = st.builds(event.External, words, words, words, values)
+inputs: st.SearchStrategy[event.Input] = st.one_of(
+    st.builds(event.Start, numbers, named),
+    st.builds(event.Heard, numbers, messages),
+    st.builds(event.Settled, numbers, words, words, results),
+    st.builds(event.Stuck, numbers, words, words, numbers, errors, results),
+    st.builds(event.Resolved, numbers, words, words, words, values, st.none() | errors),
+    st.builds(event.Fired, numbers, words),
+    st.builds(event.Arrived, numbers, words, externals),
+    st.builds(event.Cancel, numbers),
+)
+policies = st.builds(
+    event.Policy, numbers, numbers, numbers, st.lists(words, max_size=2).map(tuple), numbers, st.booleans()
+)
+calls = st.builds(event.Invoke, words, words, words, words, values, policies, st.none() | reasons, numbers, numbers)
+
+
+@settings(max_examples=300, deadline=None)
+@given(inputs)
+def test_an_input_comes_back(input: event.Input) -> None:
+    assert codec.load_input(codec.dumps(input)) == input
+
+
+@settings(max_examples=100, deadline=None)
+@given(externals)
+def test_an_event_comes_back_and_is_told_from_an_input(external: event.External) -> None:
+    text = codec.dumps(external)
+    assert codec.load_external(text) == external
+    assert text.startswith('["external"')
+
+
+@settings(max_examples=100, deadline=None)
+@given(calls)
+def test_a_call_comes_back(call: event.Invoke) -> None:
+    assert codec.load_call(codec.dumps(call)) == call
+
+
+@settings(max_examples=300, deadline=None)
+@given(inputs, st.integers(0, 200), st.text(max_size=3))
+def test_damaged_text_is_undecodable_or_something_else_but_never_an_accident(
+    input: event.Input, place: int, put: str
+) -> None:
+    text = codec.dumps(input)
+    damaged = text[:place] + put + text[place + 1 :]
+    try:
+        codec.load_input(damaged)
+    except codec.Undecodable:
+        assert damaged != text
