@@ -210,18 +210,21 @@ class _Analysis:
         return link.reads | onward | (self.share(link, link.service, owed) - link.defines)
 
     def share(self, link: Link, service: str, owed: dict[tuple[str, str], Names]) -> Names:
-        """What `service` must hold after `link`; of a join's parts the first that can see to it does."""
+        """What `service` must hold after `link`. Of a join's parts the first sees to it that holds it on all its ways: a
+        part that holds it on some of them only can't be relied upon."""
         assert link.said is not None
         debt = owed.get((service, link.said), NONE)
-        if not debt:
-            return NONE
-        for other in self.before[link.said]:
-            if other.part < link.part:
-                others = self.holds[other.event].get(service, NONE)
-                if other.service == service:
-                    others |= self.settled[other.event] | other.defines
-                debt -= others
+        for part in range(link.part if debt else 0):
+            ways = [self.held_by(service, other) for other in self.before[link.said] if other.part == part]
+            debt -= _common(ways) if ways else NONE
         return debt
+
+    def held_by(self, service: str, link: Link) -> Names:
+        """What `service` can hold once `link` has said its event."""
+        known = self.holds[link.event].get(service, NONE)
+        if link.service == service and not link.deaf:
+            known |= self.settled[link.event] | link.defines
+        return known
 
 
 def _common(sets: list[Names]) -> Names:

@@ -85,6 +85,7 @@ class _Generator:
     depth: int
     counts: dict[str, int] = field(default_factory=dict)
     returns: bool = False
+    services: set[str] = field(default_factory=set)  # that take part so far
 
     def flow(self) -> tree.Flow:
         self.returns = self.choices.chance(60)
@@ -95,7 +96,7 @@ class _Generator:
         key = _select(Ref("order", _SPAN), "id")
         uses = (tree.Use("contracts", (tree.Text("*.yaml", _SPAN),), _SPAN),)
         output = tree.NamedType(None, _name("int"), _SPAN) if self.returns else None
-        owner = _name(self.choices.pick(SERVICES))
+        owner = self.one_taking_part() if self.services else None
         return tree.Flow(
             _name("generated"), uses, (order,), output, None, key, owner, None, _block(statements), None, _SPAN
         )
@@ -124,10 +125,16 @@ class _Generator:
         if form == "sum":
             return Binary("+", self.number(scope), _number(1 + self.choices.below(3)), _SPAN)
         if form == "divide":
-            return Binary("/", _number(7), self.number(scope), _SPAN)
+            return Binary("/", _number(7), self.divisor(scope), _SPAN)
         if form == "name" and scope:
             return self.read(self.choices.pick(scope))
         return _number(self.choices.below(4))
+
+    def divisor(self, scope: Scope) -> Expr:
+        """A number that may be zero, which only a run can tell."""
+        if scope:
+            return self.read(self.choices.pick(scope))
+        return Binary("%", _select(Ref("order", _SPAN), "n"), _number(2), _SPAN)
 
     def read(self, known: Known) -> Expr:
         """The number in a name, guarded where the name may be absent."""
@@ -161,7 +168,10 @@ class _Generator:
         return tree.NamedArgs(MapOf(tuple(entries), _SPAN), _SPAN)
 
     def at(self) -> tree.Name | None:
-        return _name(self.choices.pick(SERVICES)) if self.choices.chance(15) else None
+        return self.one_taking_part() if self.services and self.choices.chance(20) else None
+
+    def one_taking_part(self) -> tree.Name:
+        return _name(self.choices.pick(sorted(self.services)))
 
     # ------------------------------------------------------------ statements
 
@@ -212,6 +222,7 @@ class _Generator:
 
     def step(self, scope: Scope) -> tuple[tree.Statement, Scope, bool]:
         name, service = self.fresh("s"), _name(self.choices.pick(SERVICES))
+        self.services.add(service.text)
         operation = self.choices.weighted(((5, "act"), (2, "read")))
         call = tree.Call(service, _name(operation), self.args(scope), _SPAN)
         undo: tree.UndoBy | tree.UndoNone | None = None
@@ -232,17 +243,20 @@ class _Generator:
     def fork(self, scope: Scope, depth: int) -> tuple[tree.Statement, Scope, bool]:
         branches: list[tree.Branch | tree.Statement] = []
         added: Scope = ()
+        fails = False
         for _ in range(2 + self.choices.below(2)):
             if self.choices.chance(50):
-                body, names, _ = self.statements(scope, depth - 1)
+                body, names, ended = self.statements(scope, depth - 1)
                 when = self.guard(scope) if self.choices.chance(20) else None
                 branches.append(tree.Branch(_name(self.fresh("b")), when, _block(body), None, _SPAN))
-                added += _unsure(names) if when is not None else names
+                added += names if when is None else () if ended else _unsure(names)
+                fails = fails or (ended and when is None)
             else:
-                statement, names, _ = self.statement(scope, depth - 1, False)
+                statement, names, ended = self.statement(scope, depth - 1, False)
                 branches.append(statement)
                 added += names
-        return tree.Fork(self.at(), tuple(branches), "all", None, _SPAN), added, False
+                fails = fails or ended
+        return tree.Fork(self.at(), tuple(branches), "all", None, _SPAN), added, fails
 
     def switch(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
         subject = self.number(scope) if self.choices.chance(30) else None
@@ -257,7 +271,7 @@ class _Generator:
             if shared and not ended:
                 body.append(tree.Let(_name(shared), self.number((*scope, *names)), None, _SPAN))
             bodies.append(body)
-            added += _unsure(names)
+            added += () if ended else _unsure(names)
             all_ended = all_ended and ended
         cases = tuple(
             tree.Case(self.values(subject, scope, number), _block(body), None, _SPAN)
@@ -289,14 +303,15 @@ class _Generator:
 
     def scope(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
         body, names, ended = self.statements(scope, depth - 1)
-        catches, added, all_ended = [], _unsure(names), ended
+        catches: list[tree.Catch] = []
+        added, all_ended = () if ended else _unsure(names), ended
         for errors in self.choices.pick((((),), (("Timeout",), ()), (("ExpressionError", "Timeout"),))):
             bind = self.fresh("x") if self.choices.chance(50) else ""
             seen = (*scope, Known(bind, "error", True)) if bind else scope
             handled, more, handler_ended = self.statements(seen, depth - 1, may_return, self.choices.pick((1, 0)))
             refs = tuple(tree.ErrorRef(None, _name(error), _SPAN) for error in errors)
             catches.append(tree.Catch(refs, _name(bind) if bind else None, _block(handled), None, _SPAN))
-            added += _unsure(more)
+            added += () if handler_ended else _unsure(more)
             all_ended = all_ended and handler_ended
         name = _name(self.fresh("k"))
         return tree.Scope(name, self.at(), _block(body), tuple(catches), None, _SPAN), added, all_ended
