@@ -34,7 +34,7 @@ class Bus:
         self._driver = driver
         self._said: deque[OutboxRow] = deque()  # committed, not published
         self._saying: list[OutboxRow] = []  # of this turn
-        self._came: deque[BusRow] = deque()  # on the bus, not taken in
+        self.came: deque[BusRow] = deque()  # on the bus, not taken in
         self._held: set[int] = set()  # rows of the bus that we know of
         self._to_mark: list[int] = []
         self._to_ack: list[int] = []
@@ -42,7 +42,7 @@ class Bus:
 
     def pending(self) -> bool:
         """Whether something is to be published or taken in."""
-        return bool(self._said or self._came)
+        return bool(self._said or self.came)
 
     # ------------------------------------------------------------ saying
 
@@ -92,8 +92,8 @@ class Bus:
             self._driver.release(lambda: failpoint.hit("after-publish"))
         while self._said:
             self._publish(self._said.popleft())
-        while self._came:
-            self._take_in(self._came.popleft())
+        while self.came:
+            self._take_in(self.came.popleft())
             self._driver.drain()
         if self._to_mark or self._to_ack:
             self._driver.release(self._after)
@@ -127,7 +127,7 @@ class Bus:
 
     def _take_note(self, row: BusRow) -> None:
         self._held.add(row.seq)
-        self._came.append(row)
+        self.came.append(row)
         if not row.parked:
             self._driver.count(row.run, 1)
         self._driver.schedule()

@@ -71,6 +71,7 @@ class Driver:
         self.over: dict[str, str] = {}  # runs that ended while we looked
         self.active: set[str] = set()  # runs that we have taken up
         self.everything = False  # whether all runs are taken up
+        self.shares_bus = False  # whether other processes put things on the bus for our roles
         self.stopping = False
         self.options: Mapping[str, str] = {}  # of the runs that events start, where their flow has none
         self.work = Work(self)

@@ -69,9 +69,10 @@ class Engine:
             store = open_store(MEMORY if in_memory else path)
             try:
                 outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
-                roles = () if processes else (ENGINE, *store.roles())
+                roles = (ENGINE,) if processes else (ENGINE, *store.roles())
                 async with running(store, outside, roles, expires=True) as driver:
                     fleet = Fleet(driver, crash) if processes else None
+                    driver.shares_bus = processes
                     engine = Engine(driver, fleet)
                     listens = poll and not in_memory and not isinstance(clock, VirtualClock)
                     poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
@@ -106,7 +107,7 @@ class Engine:
 
         await driver.submit(act)
         if self._fleet is not None:
-            await self._fleet.start(installation.shares)
+            await self._fleet.start(role for role in self.store.roles() if role != ENGINE)
         return flow.hash
 
     # ------------------------------------------------------------ runs
@@ -181,7 +182,7 @@ class Engine:
             return tuple(row.run for row in driver.store.runs("open") if run in ("", row.run))
 
         if self._fleet is not None:
-            await self._fleet.start([role for role in self.store.roles() if role != ENGINE])
+            await self._fleet.start(role for role in self.store.roles() if role != ENGINE)
         return await driver.submit(act)
 
     # ------------------------------------------------------------ what people ask

@@ -69,10 +69,10 @@ def take(path: str, role: str = "") -> Lock:
     return Lock(file)
 
 
-def owner_of(path: str) -> Owner | None:
-    """Who holds the store at `path`, or None when nobody does."""
+def owner_of(path: str, role: str = "") -> Owner | None:
+    """Who holds the store at `path`, or one role in it; None when nobody does."""
     try:
-        file = os.open(_name(path, ""), os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(_name(path, role), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
     try:

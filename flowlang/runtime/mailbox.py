@@ -94,7 +94,7 @@ async def serve(driver: Driver, pause: float) -> None:
                     if command.id not in handled:
                         handled.add(command.id)
                         driver.do(_answering(driver, command))
-                if driver.everything:
+                if driver.everything or driver.shares_bus:
                     driver.do(driver.bus.look)
                 driver.look_again()
             await asyncio.sleep(pause)

@@ -79,7 +79,13 @@ class Fleet:
         else:
             environment.pop(failpoint.VARIABLE, None)
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "flowlang.runtime.service", *words, stdin=PIPE, env=environment
+            sys.executable,
+            "-m",
+            "flowlang.runtime.service",
+            *words,
+            stdin=PIPE,
+            stdout=2,  # what a handler prints is talk; our own standard output is data
+            env=environment,
         )
 
     async def _watch(self, service: str) -> None:

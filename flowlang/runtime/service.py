@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from flowlang.runtime import failpoint, lock
 from flowlang.runtime.callers import HandlersUnusable, callers
@@ -76,7 +77,8 @@ def _stop_signals() -> asyncio.Event:
             loop.remove_reader(0)
             stop.set()
 
-    loop.add_reader(0, read)
+    with suppress(PermissionError):  # our input is a file or nothing: whoever started us by hand stops us by signal
+        loop.add_reader(0, read)
     return stop
 
 

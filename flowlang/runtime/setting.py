@@ -85,6 +85,6 @@ class Outside:
     jitter: Callable[[], float] = field(default=random.random)
     load: Callable[[str, str, str, str], Share] = share_of
     workers: int = 256  # calls under way at once
-    horizon: int = 30 * 86_400_000  # milliseconds after its start at which a run may still reach a new service
+    horizon: int = 400 * 86_400_000  # milliseconds after its start at which a run may still reach a new service
     grace: int = 5_000  # milliseconds beyond a call's limit after which the driver gives up on the caller
     refusals: tuple[type[Exception], ...] = (RuntimeRefusal,)

@@ -43,10 +43,7 @@ MEMORY = ":memory:"
 _MAGIC = b"SQLite format 3\x00"
 _FLOW = "hash, mode, name, owner, gate, options"
 _RUN = "run, flow, hash, mode, owner, key, input, status, started, ended, options"
-_WORK = (
-    "role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, created, begun, ended, "
-    "path, kind"
-)
+_WORK = "role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, begun, ended, created, path, kind"
 
 
 class SqliteStore:
@@ -280,12 +277,11 @@ class SqliteStore:
 
     def set_work(self, row: WorkRow) -> None:
         """How far a call is now."""
-        _, _, _, *values, path, kind = _work_values(row)
+        call = row.item.call
         self._run(
             "UPDATE work SET state = ?, attempts = ?, answered = ?, spent = ?, closed = ?, last = ?, due = ?, "
-            "halted = ?, round = ?, created = ?, begun = ?, ended = ? "
-            "WHERE role = ? AND run = ? AND path = ? AND kind = ?",
-            (*values, row.role, row.run, path, kind),
+            "halted = ?, round = ?, begun = ?, ended = ? WHERE role = ? AND run = ? AND path = ? AND kind = ?",
+            (*_progress(row), row.role, row.run, call.path, call.kind),
         )
 
     def work(self, role: str, run: str) -> list[WorkRow]:
@@ -691,11 +687,14 @@ def _run_row(row: tuple[Any, ...]) -> RunRow:
 
 
 def _work_values(row: WorkRow) -> tuple[Any, ...]:
+    call = row.item.call
+    return (row.role, row.run, codec.dumps(call), *_progress(row), row.created, call.path, call.kind)
+
+
+def _progress(row: WorkRow) -> tuple[Any, ...]:
+    """What changes of a call while it is made."""
     item = row.item
     return (
-        row.role,
-        row.run,
-        codec.dumps(item.call),
         item.state,
         item.attempts,
         item.answered,
@@ -705,18 +704,14 @@ def _work_values(row: WorkRow) -> tuple[Any, ...]:
         item.due,
         item.halted,
         item.round,
-        row.created,
         row.begun,
         row.ended,
-        item.call.path,
-        item.call.kind,
     )
 
 
 def _work_row(row: tuple[Any, ...]) -> WorkRow:
-    role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, created, begun, ended = row[
-        :15
-    ]
+    (role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, *times) = row[:15]
+    begun, ended, created = times
     item = Item(
         codec.load_call(call),
         state,

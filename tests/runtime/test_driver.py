@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from flowlang.runtime.clock import EPOCH, VirtualClock, run_virtual
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.ports import Request
 from flowlang.runtime.programs import Installation
-from flowlang.runtime.store import Conflict, NotFound, NotStuck
+from flowlang.runtime.store import Conflict, NotFound, NotStuck, StoreError
 from tests.runtime.fakes import HOUR, Ledger, central, declined, failing, load, service, unknown
 
 Main = Callable[[Engine, Ledger], Awaitable[Any]]
@@ -509,13 +511,72 @@ def test_what_cannot_be_read_or_is_for_nobody_is_a_dead_letter_and_others_go_on(
 def test_a_run_that_began_too_long_ago_is_not_begun_again() -> None:
     async def main(engine: Engine, ledger: Ledger) -> None:
         await engine.install(service("one", one=["a"], two=["b"]))
-        old = f'["heard",0,["m1","r9",{EPOCH - 1000 * HOUR},"flow","h","one.asks",[],null,[],[],[]]]'
+        old = f'["heard",0,["m1","r9",{EPOCH - 10_000 * HOUR},"flow","h","one.asks",[],null,[],[],[]]]'
         engine.driver.do(lambda: engine.driver.bus.post("two", "x1", "r9", "h", old))
         await engine.quiet()
         assert ledger.calls == []
         assert "too long ago" in engine.dead()[0].reason
 
     drive(main)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_messages_in_any_order_and_several_times_make_the_same_run(seed: int) -> None:
+    """The bus hands things over in a random order, and some of them again."""
+    chance = random.Random(seed)
+
+    class Shuffled(deque[Any]):
+        def popleft(self) -> Any:
+            self.rotate(-chance.randrange(len(self)))
+            row = super().popleft()
+            if chance.random() < 0.4 and all(row is not again for again in repeated):
+                repeated.append(row)
+                self.append(row)
+                engines[0].driver.count(row.run, 1)
+            return row
+
+    repeated: list[Any] = []
+    engines: list[Engine] = []
+
+    async def main(engine: Engine, ledger: Ledger) -> None:
+        engines.append(engine)
+        engine.driver.bus.came = Shuffled()
+        flow = service("one", one=["tell:two", "a", "tell:three"], two=["b", "tell:four"], three=["c"], four=["d"])
+        await engine.install(flow)
+        runs = [(await engine.start("h", "choreograph", {})).run for _ in range(4)]
+        assert {await engine.until(run) for run in runs} == {"completed"}
+        await engine.quiet()
+        assert repeated
+        for run in runs:
+            assert sorted(r.path for r in ledger.calls if r.run == run) == ["flow/a", "flow/b", "flow/c", "flow/d"]
+        assert engine.dead() == []
+
+    drive(main)
+
+
+def test_a_disk_that_is_full_starts_no_effect_and_the_run_goes_on_later(tmp_path: Path) -> None:
+    path, flow, book = tmp_path / "s.db", central("a", "b", limit=9), Ledger()
+
+    async def full(engine: Engine, ledger: Ledger) -> None:
+        await begin(engine, flow)
+        big = {"x": "y" * 200_000}
+        engine.store.limit_pages(1)
+        with pytest.raises(StoreError, match="no space"):
+            await engine.start("h", "orchestrate", big, run="r2")
+        with pytest.raises(StoreError, match="no space"):
+            await engine.until("r1")
+
+    async def room(engine: Engine, ledger: Ledger) -> None:
+        await engine.resume()
+        assert await engine.until("r1") == "completed"
+        assert [row.run for row in engine.store.runs()] == ["r1"]
+        assert {r.run for r in ledger.calls} == {"r1"}
+        assert len({r.key for r in ledger.calls}) == 2
+
+    book.gate = asyncio.Event()
+    drive(full, book, path)
+    book.gate = None
+    drive(room, book, path)
 
 
 def test_the_default_policy_is_the_one_of_the_language() -> None:

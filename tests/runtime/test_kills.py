@@ -17,6 +17,7 @@ import pytest
 from flowlang.runtime import lock, mailbox, view
 from flowlang.runtime.lock import StoreOwned
 from flowlang.runtime.mailbox import NobodyThere
+from flowlang.runtime.sqlite import open_store
 from flowlang.runtime.store import NotFound, NotStuck
 from tests.runtime.killable import HANDLERS
 
@@ -170,6 +171,27 @@ def test_children_go_when_their_parent_is_killed_and_the_next_one_goes_on(tmp_pa
         lock.take(str(path), service).release()
     assert finish(start(tmp_path, folder, "choreograph", "processes")) == (0, "completed")
     check_completed(tmp_path, folder)
+
+
+def test_a_service_that_is_told_to_stop_ends_well(tmp_path: Path, folder: Path) -> None:
+    path = str(tmp_path / "s.db")
+    open_store(path).close()
+    command = [sys.executable, "-m", "flowlang.runtime.service", "--store", path, "--service", "payments"]
+    child = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    until(lambda: lock.owner_of(path, "payments") is not None)
+    child.send_signal(signal.SIGTERM)
+    _, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (0, "")
+
+
+def test_a_service_without_a_usable_store_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "s.db"
+    path.write_text("not a store")
+    command = [sys.executable, "-m", "flowlang.runtime.service", "--store", str(path), "--service", "payments"]
+    child = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert child.returncode == 69
+    assert "not a store" in child.stderr
+    assert "Traceback" not in child.stderr
 
 
 def test_a_living_engine_is_asked_by_mailbox_and_nobody_else_owns_its_store(tmp_path: Path, folder: Path) -> None:
