@@ -34,8 +34,6 @@ def example_of(schema: Schema | bool) -> Value:
         measure(made, max_size=MAX_SIZE)
     except (SchemaError, RecursionError):
         raise SchemaError(_ADVICE) from None
-    except Exception as error:
-        raise SchemaError(_ADVICE) from error
     value, problems = conform(made)
     if problems:
         raise SchemaError(f"{_ADVICE} ({problems[0]})")
@@ -194,7 +192,7 @@ def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
                 for name in mine.keys() & theirs.keys():
                     whole[word][name] = {"allOf": [mine[name], theirs[name]]}
             case "required":
-                whole[word] = list(dict.fromkeys([*theirs, *mine]))
+                whole[word] = list(dict.fromkeys([*mine, *theirs]))
             case "minimum" | "exclusiveMinimum" | "minLength" | "minItems" | "minProperties":
                 whole[word] = max(mine, theirs)
             case "maximum" | "exclusiveMaximum" | "maxLength" | "maxItems" | "maxProperties":
@@ -231,14 +229,14 @@ def _text(schema: dict[str, Any], name: str, variant: int) -> str:
     made = form[2] if form else name
     if variant and not form:
         made += f"-{variant}"
-    least, most = schema.get("minLength", 0), schema.get("maxLength", len(made))
+    least, most = schema.get("minLength", 0), schema.get("maxLength")
     if least > MAX_SIZE:
         raise SchemaError("it is too long")
     made = made.ljust(int(least), "x")
-    if most >= max(least, len(made)):
+    if most is None or len(made) <= most:
         return made
     tail = str(variant) if variant else ""
-    return (made[: int(max(0, most - len(tail)))] + tail)[: int(most)]
+    return (made[: max(0, int(most) - len(tail))] + tail)[: int(most)]
 
 
 def _number(schema: dict[str, Any], whole: bool, variant: int) -> int | Decimal:
