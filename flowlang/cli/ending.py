@@ -168,6 +168,7 @@ def known_of(store: SqliteStore, row: RunRow) -> Known:
             last.value if isinstance(last, Ok) else None,
             isinstance(last, Ok),
             last.error if isinstance(last, Failed | Unknown) else None,
+            item.state == "stuck",
         )
     return known
 

@@ -97,4 +97,5 @@ def _object(row: RunRow, word: str) -> dict[str, object]:
 def _cells(row: RunRow, word: str) -> list[str]:
     started = str(Timestamp.of_ms(row.started - row.started % 1000)).replace("T", " ").removesuffix("Z")
     took = "" if row.ended is None else elapsed(row.ended - row.started)
-    return [row.run, row.flow, row.mode, word, started, took, row.key or ""]
+    key = "" if row.key is None else parse_json(row.key)
+    return [row.run, row.flow, row.mode, word, started, took, key if isinstance(key, str) else plain_dumps(key)]

@@ -36,6 +36,7 @@ class Attempts:
     value: Value = None
     has_value: bool = False
     error: Error | None = None
+    stuck: bool = False
 
 
 Known = dict[tuple[str, str], Attempts]  # by path and kind
@@ -118,7 +119,7 @@ def _line(path: str, operation: str, calls: list[Called], known: Known) -> Line:
     return Line(
         path,
         operation or f"{last.service}.{last.operation}",
-        _happened(last, undo[-1] if undo else None, do),
+        _happened(last, undo[-1] if undo else None, do, undoing),
         do.made,
         "" if do.began is None else elapsed(do.began),
         "" if do.took is None else elapsed(do.took),
@@ -126,15 +127,15 @@ def _line(path: str, operation: str, calls: list[Called], known: Known) -> Line:
     )
 
 
-def _happened(last: Called, undo: Called | None, details: Attempts) -> str:
-    error = f" {details.error.name}" if details.error else ""
-    first = {"ok": "done", "failed": f"failed{error}", "unknown": f"unknown{error}", "pending": "under way"}[
-        last.result
-    ]
+def _happened(last: Called, undo: Called | None, do: Attempts, undoing: Attempts | None) -> str:
+    error = f" {do.error.name}" if do.error else ""
+    words = {"ok": "done", "failed": f"failed{error}", "unknown": f"unknown{error}", "pending": "under way"}
+    first = f"stuck{error}" if do.stuck else words[last.result]
     if undo is None:
         return first
-    after = {"ok": "undone", "failed": "not undone yet", "unknown": "not undone yet", "pending": "being undone"}
-    return f"{first}, {after[undo.result]}"
+    if undo.result == "ok":
+        return f"{first}, undone"
+    return f"{first}, undoing is stuck" if undoing is not None and undoing.stuck else f"{first}, being undone"
 
 
 def _said(details: Attempts) -> str:

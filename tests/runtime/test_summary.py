@@ -75,15 +75,22 @@ def test_a_completed_run_ends_with_its_output_and_events() -> None:
 def test_a_stuck_compensation_says_what_it_said() -> None:
     known: Known = {
         ("f/charge", "do"): Attempts(1, 0, 1, {}, True),
-        ("f/charge", "undo"): Attempts(11, 5, None, error=Error("Timeout", "no answer", "f/charge")),
+        ("f/charge", "undo"): Attempts(11, 5, None, error=Error("Timeout", "no answer", "f/charge"), stuck=True),
     }
     stuck = Outcome(
         "stuck", None, NO_CARRIER, (), (called("f/charge", "ok"), called("f/charge", "unknown", "undo")), ()
     )
     text = told(stuck, known, ("f/charge is stuck",))
-    assert "done, not undone yet" in text
+    assert "done, undoing is stuck" in text
     assert "no answer" in text
     assert text.endswith("it is stuck:\n  f/charge is stuck")
+
+
+def test_a_stuck_step_is_told_as_stuck_and_not_as_unknown() -> None:
+    crashed = Attempts(3, 0, 1, error=Error("HandlerError", "KeyError: 'x' (pay.py:7)", "f/charge"), stuck=True)
+    text = told(Outcome("stuck", None, None, (), (called("f/charge", "unknown"),), ()), {("f/charge", "do"): crashed})
+    assert "stuck HandlerError" in text
+    assert "KeyError: 'x' (pay.py:7)" in text
 
 
 def test_what_was_skipped_is_said_and_the_sentence_does_not_claim_more() -> None:

@@ -1,0 +1,486 @@
+"""The commands that run flows, as one types them: what they print, where, and how they end. In both modes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from flowlang.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "specs/report.schema.json").read_text())
+MODES = ["orchestrate", "choreograph"]
+
+FLOW = """\
+use contracts "contracts/*.yaml"
+
+flow order(order: Order) -> Receipt {
+  key order.id
+  owner payments
+
+  step charge = payments.charge(orderId: order.id, amount: order.total) {
+    compensate payments.refund(orderId: order.id)
+    retry 2 backoff 10ms..20ms on Timeout, Unavailable
+  }
+  step shipment = shipping.arrange(orderId: order.id) {
+    compensate shipping.cancel(orderId: order.id)
+  }
+  wait for event "delivery.confirmed" as delivery
+    where delivery.shipmentId == shipment.id at shipping
+    within 3d else fail DeliveryTimeout
+  emit "order.done" { id: order.id }
+  return { orderId: order.id }
+}
+"""
+
+LISTENER = """\
+use contracts "contracts/*.yaml"
+
+flow letter() {
+  on event "order.done" as done
+  step tell = mail.send(to: done.id) { compensate none }
+}
+"""
+
+PAYMENTS = """\
+service: payments
+operations:
+  charge:
+    input: { type: object, required: [orderId, amount], properties: { orderId: { type: string }, amount: { type: number } } }
+    output: { type: object, required: [paymentId], properties: { paymentId: { type: string } } }
+    errors: { Declined: "the bank said no" }
+    example: { paymentId: p-77 }
+  refund: { input: { type: object, required: [orderId], properties: { orderId: { type: string } } } }
+events:
+  order.done: { data: { type: object, required: [id], properties: { id: { type: string } } }, keep: 7d, to: all }
+schemas:
+  Order:
+    type: object
+    required: [id, total]
+    properties: { id: { type: string }, total: { type: number } }
+  Receipt: { type: object, required: [orderId], properties: { orderId: { type: string } } }
+"""
+
+SHIPPING = """\
+service: shipping
+operations:
+  arrange:
+    input: { type: object, required: [orderId], properties: { orderId: { type: string } } }
+    output: { type: object, required: [id], properties: { id: { type: string } } }
+    errors: { NoCarrier: "nobody drives there" }
+    example: { id: s-9 }
+  cancel: { input: { type: object, required: [orderId], properties: { orderId: { type: string } } } }
+events:
+  delivery.confirmed:
+    data: { type: object, required: [shipmentId], properties: { shipmentId: { type: string } } }
+    keep: 30d
+    to: one
+"""
+
+MAIL = """\
+service: mail
+operations:
+  send: { input: { type: object, required: [to], properties: { to: { type: string } } } }
+hears: [order.done]
+"""
+
+HANDLERS = """\
+from flowlang import Call, Failure, operation
+
+@operation("payments.charge")
+async def charge(orderId, amount, call: Call):
+    print("charging", orderId)
+    with open("calls.txt", "a") as calls:
+        calls.write(f"{call.key} {call.attempt}\\n")
+    if amount > 1000:
+        raise Failure("Declined", "too much", data={"limit": 1000})
+    return {"paymentId": f"p-{orderId}"}
+
+@operation("payments.refund")
+def refund(orderId, call):
+    assert call.undoes and call.reason.kind == "failed", call
+"""
+
+SET = ["--set", "order.id=o-1", "--set", "order.total=5"]
+CONFIRM = '{"shipmentId": "s-9"}'
+DELIVERED = "events: [ { at: 2d, type: delivery.confirmed, data: { shipmentId: s-9 } } ]\n"
+INPUT = "input: { order: { id: o-1, total: 5 } }\n"
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the flow, its contracts and handlers, in which the commands run."""
+    for name, text in {
+        "order.flow": FLOW,
+        "letter.flow": LISTENER,
+        "contracts/payments.yaml": PAYMENTS,
+        "contracts/shipping.yaml": SHIPPING,
+        "contracts/mail.yaml": MAIL,
+        "services/pay.py": HANDLERS,
+    }.items():
+        tmp_path.joinpath(name).parent.mkdir(exist_ok=True)
+        tmp_path.joinpath(name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+class Said:
+    """How a command ended."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The one report on stdout."""
+        [line] = self.out.splitlines()
+        found: dict[str, Any] = json.loads(line)
+        jsonschema.validate(found, SCHEMA)
+        return found
+
+
+Do = Callable[..., Said]
+
+
+@pytest.fixture
+def do(capsys: pytest.CaptureFixture[str]) -> Do:
+    """Run a command in this process."""
+
+    def run(*words: str) -> Said:
+        capsys.readouterr()
+        try:
+            status = main(list(words))
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err, err
+        return Said(status, out, err)
+
+    return run
+
+
+def process(*words: str) -> Said:
+    """Run a command in a process of its own, which may die."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", "flowlang", *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Said(done.returncode, done.stdout, done.stderr)
+
+
+def scenario(project: Path, text: str) -> str:
+    project.joinpath("s.yaml").write_text(INPUT + text, encoding="utf-8")
+    return "s.yaml"
+
+
+# ---------------------------------------------------------------- run, in a scenario
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_scenario_of_two_days_ends_at_once_and_leaves_no_store(do: Do, project: Path, mode: str) -> None:
+    said = do("run", "order.flow", "--mode", mode, "--scenario", scenario(project, DELIVERED), "--json")
+    assert said.status == 0
+    assert said.report["output"] == {"orderId": "o-1"}
+    assert said.report["events"] == [{"type": "order.done", "path": "order/emit1", "data": {"id": "o-1"}}]
+    assert not project.joinpath(".flowlang").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "error"),
+    [
+        (DELIVERED, 0, None),
+        ("answers: { payments.charge: { fail: Declined } }", 3, "Declined"),
+        ("answers: { shipping.arrange: { fail: NoCarrier, data: { region: north } } }", 3, "NoCarrier"),
+        ("answers: { payments.charge: { unknown: true } }", 3, "Timeout"),
+        ("events: []", 3, "DeliveryTimeout"),
+        ("events: [ { at: 1d, cancel: true } ]", 4, None),
+        ("answers: { shipping.arrange: { fail: NoCarrier }, payments.refund: { unknown: true } }", 5, None),
+        (
+            "answers: { shipping.arrange: { fail: NoCarrier }, payments.refund: { unknown: true } }\n"
+            "events: [ { at: 1d, resolve: charge, as: skip } ]",
+            3,
+            "NoCarrier",
+        ),
+        ("answers: { payments.charge: [ { fail: Unavailable }, { ok: { paymentId: p } } ] }\n" + DELIVERED, 0, None),
+    ],
+)
+def test_the_modes_report_the_same_byte_for_byte(
+    do: Do, project: Path, text: str, status: int, error: str | None
+) -> None:
+    texts = []
+    for mode in MODES:
+        said = do("run", "order.flow", "--mode", mode, "--scenario", scenario(project, text), "--json")
+        assert said.status == status, said.err
+        report = said.report
+        if error is not None:
+            assert report["error"]["name"] == error
+        assert report["mode"] == mode
+        report.update(run="", mode="")
+        for effect in report["effects"]:
+            effect["key"] = ""
+        texts.append(json.dumps(report))
+    assert texts[0] == texts[1]
+
+
+def test_an_expectation_that_is_met_ends_with_0_though_the_run_failed(do: Do, project: Path) -> None:
+    text = "answers: { payments.charge: { fail: Declined } }\nexpect: { status: failed, error: { name: Declined } }"
+    said = do("run", "order.flow", "--scenario", scenario(project, text))
+    assert (said.status, said.err.splitlines()[-1]) == (0, "as the scenario expects")
+
+
+def test_an_expectation_that_is_not_met_ends_with_1_and_the_difference(do: Do, project: Path) -> None:
+    text = "answers: { payments.charge: { fail: Declined } }\nexpect: { status: completed }"
+    said = do("run", "order.flow", "--scenario", scenario(project, text))
+    assert said.status == 1
+    assert said.err.endswith('  status\n    expected  "completed"\n    found     "failed"\n')
+
+
+def test_a_slip_in_a_scenario_ends_with_1_before_anything_runs(do: Do, project: Path) -> None:
+    said = do("run", "order.flow", "--scenario", scenario(project, "answers: { payments.chrage: { fail: Declined } }"))
+    assert (said.status, said.out) == (1, "")
+    assert "error[FL0373]" in said.err
+    assert "did you mean `payments.charge`?" in said.err
+
+
+def test_a_list_that_runs_out_ends_with_1(do: Do, project: Path) -> None:
+    text = "answers: { payments.charge: [ { fail: Unavailable } ] }"
+    said = do("run", "order.flow", "--scenario", scenario(project, text))
+    assert said.status == 1
+    assert "the list for `payments.charge` has 1 answer, and `order/charge` needs one more" in said.err
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_flow_beside_is_started_by_the_event_and_reported_too(do: Do, project: Path, mode: str) -> None:
+    said = do("run", "order.flow", "letter.flow", "--mode", mode, "--scenario", scenario(project, DELIVERED), "--json")
+    first, second = map(json.loads, said.out.splitlines())
+    assert (first["flow"], second["flow"]) == ("order", "letter")
+    assert (said.status, second["status"]) == (0, "completed")
+    assert [effect["input"] for effect in second["effects"]] == [{"to": "o-1"}]
+
+
+def test_the_input_of_a_flow_that_starts_by_an_event_is_its_data(do: Do) -> None:
+    said = do("run", "letter.flow", "--set", "id=o-7", "--store", "memory", "--json")
+    assert (said.status, said.report["effects"][0]["input"]) == (0, {"to": "o-7"})
+
+
+# ---------------------------------------------------------------- run, in real time
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_that_waits_ends_with_6_and_goes_on_by_an_event(do: Do, mode: str) -> None:
+    said = do("run", "order.flow", "--mode", mode, *SET)
+    assert said.status == 6
+    assert said.out.startswith("waiting\n")
+    assert 'order/wait1 waits for delivery.confirmed with shipmentId "s-9", until ' in said.out.replace(
+        "order/delivery", "order/wait1"
+    )
+    said = do("send", "delivery.confirmed", "--data", CONFIRM, "--json")
+    assert (said.status, said.report["status"]) == (0, "completed")
+    assert "completed" in do("runs").out
+
+
+def test_progress_is_talk_and_the_summary_is_data(do: Do) -> None:
+    said = do("run", "order.flow", *SET)
+    assert "order/charge  done" in said.err
+    assert "order/charge  done" not in said.out
+    assert "payments.charge" in said.out
+
+
+def test_handlers_answer_and_what_they_print_is_talk(do: Do) -> None:
+    said = do("run", "order.flow", *SET, "--services", "services", "--json")
+    assert said.status == 6
+    assert said.report["effects"][0]["result"] == "ok"
+    assert "charging o-1" in said.err
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_declared_failure_of_a_handler_ends_with_3(do: Do, mode: str) -> None:
+    said = do(
+        "run", "order.flow", "--mode", mode, *SET, "--set", "order.total=2000", "--services", "services", "--json"
+    )
+    assert said.status == 3
+    error = {"name": "Declined", "message": "too much", "path": "order/charge", "data": {"limit": 1000}}
+    assert said.report["error"] == error
+
+
+def test_fail_lets_an_operation_fail_and_its_work_is_undone_by_the_handlers(do: Do) -> None:
+    said = do("run", "order.flow", *SET, "--services", "services", "--fail", "order/shipment=NoCarrier", "--json")
+    assert said.status == 3
+    undone = [(effect["path"], effect["kind"], effect["result"]) for effect in said.report["effects"]]
+    assert ("order/charge", "undo", "ok") in undone
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_handler_that_crashes_leaves_the_run_stuck_until_somebody_resolves_it(do: Do, mode: str) -> None:
+    said = do("run", "order.flow", "--mode", mode, *SET, "--fail", "payments.charge=crash")
+    assert said.status == 5
+    assert "flowlang resolve" in said.out
+    run = json.loads(do("runs", "--json").out)["run"]
+    refused = do("resolve", run, "charge", "skip")
+    assert (refused.status, refused.out) == (2, "")
+    assert do("resolve", run, "charge", "done").status == 2
+    misfit = do("resolve", run, "charge", "done", "--result", '{"paymentId": 7}')
+    assert misfit.status == 2
+    assert "error[FL0365]" in misfit.err
+    said = do("resolve", run[:6], "charge", "done", "--result", '{"paymentId": "p-1"}', "--json")
+    assert (said.status, said.report["status"]) == (6, "waiting")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_cancel_undoes_what_was_done(do: Do, mode: str) -> None:
+    do("run", "order.flow", "--mode", mode, *SET)
+    run = json.loads(do("runs", "--json").out)["run"]
+    said = do("cancel", run, "--json")
+    assert (said.status, said.report["status"]) == (4, "cancelled")
+    assert [effect["path"] for effect in said.report["effects"] if effect["kind"] == "undo"] == [
+        "order/charge",
+        "order/shipment",
+    ]
+    late = do("cancel", run)
+    assert late.status == 4
+    assert "too late: it is cancelled already" in late.err
+
+
+def test_the_same_key_and_input_is_the_same_run_and_another_input_a_conflict(do: Do) -> None:
+    first = do("run", "order.flow", *SET, "--json").report["run"]
+    again = do("run", "order.flow", *SET, "--json")
+    assert again.report["run"] == first
+    assert "this run is not new" in again.err
+    other = do("run", "order.flow", *SET, "--set", "order.total=6")
+    assert other.status == 2
+    assert first in other.err
+
+
+# ---------------------------------------------------------------- crashes and processes
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("crash", ["--crash-before", "--crash-after"])
+def test_a_run_that_was_killed_goes_on_under_the_same_key(do: Do, project: Path, mode: str, crash: str) -> None:
+    killed = process("run", "order.flow", "--mode", mode, *SET, "--services", "services", crash, "charge")
+    assert killed.status == -signal.SIGKILL
+    said = do("resume", "--json")
+    assert (said.status, said.report["status"]) == (6, "waiting")
+    keys = [line.split()[0] for line in project.joinpath("calls.txt").read_text().splitlines()]
+    assert keys == [said.report["effects"][0]["key"]]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Path, mode: str) -> None:
+    """In virtual time, with its events, lists and expectation; as if nothing had happened."""
+    text = (
+        "answers:\n"
+        "  payments.charge: [ { fail: Unavailable }, { ok: { paymentId: p-2 }, takes: 2s } ]\n"
+        f"{DELIVERED}expect: {{ status: completed }}\n"
+    )
+    name = scenario(project, text)
+    whole = do("run", "order.flow", "--mode", mode, "--scenario", name, "--json").report
+    words = ["run", "order.flow", "--mode", mode, "--scenario", name, "--store", "s.db", "--crash-before", "shipment"]
+    assert process(*words).status == -signal.SIGKILL
+    said = do("resume", "--store", "s.db", "--json")
+    assert (said.status, said.err.splitlines()[-1]) == (0, "as the scenario expects")
+    report = said.report
+    for one in (whole, report):
+        one["run"] = ""
+        for effect in one["effects"]:
+            effect["key"] = ""
+    assert report == whole
+
+
+def test_each_service_is_a_process(do: Do) -> None:
+    words = ["--mode", "choreograph", "--processes", *SET, "--services", "services", "--json"]
+    said = process("run", "order.flow", *words)
+    assert said.status == 6, said.err
+    assert said.report["effects"][0]["result"] == "ok"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--processes"], ["--processes", "--mode", "choreograph", "--store", "memory"]],
+)
+def test_processes_need_a_choreography_and_a_store_on_the_disk(do: Do, words: list[str]) -> None:
+    assert do("run", "order.flow", *SET, *words).status == 2
+
+
+# ---------------------------------------------------------------- what is wrong is said
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        ([], 2, "error[FL0363]"),
+        (["--input", "none.json"], 2, "there is no file `none.json`"),
+        (["--input", "contracts"], 2, "is a folder"),
+        (["--set", "order.id"], 2, "error[FL0366]"),
+        ([*SET, "--set", "extra=1"], 2, "error[FL0364]"),
+        ([*SET, "--fail", "payments.charge"], 2, "--fail wants a place and an error"),
+        ([*SET, "--fail", "payments.charge=Refused"], 2, "error[FL0374]"),
+        ([*SET, "--services", "none"], 1, "the folder of handlers does not exist"),
+        ([*SET, "--mode", "sideways"], 2, "Invalid value"),
+        ([*SET, "--store", "order.flow"], 69, "order.flow"),
+        (["--scenario", "none.yaml"], 1, "there is no file `none.yaml`"),
+    ],
+)
+def test_a_slip_is_said_on_stderr_with_its_status(do: Do, words: list[str], status: int, said: str) -> None:
+    found = do("run", "order.flow", *words)
+    assert (found.status, found.out) == (status, "")
+    assert said in found.err
+
+
+def test_a_file_of_handlers_that_cannot_be_imported_is_named(do: Do, project: Path) -> None:
+    project.joinpath("services/bad.py").write_text("import no_such_thing\n")
+    found = do("run", "order.flow", *SET, "--services", "services")
+    assert (found.status, found.out) == (1, "")
+    assert "No module named 'no_such_thing'" in found.err
+    assert "bad.py:1" in found.err
+
+
+@pytest.mark.parametrize(
+    "words", [["runs"], ["show", "x"], ["resume"], ["cancel", "x"], ["dead"], ["send", "order.done"]]
+)
+def test_without_a_store_there_is_nothing_to_look_at(do: Do, words: list[str]) -> None:
+    found = do(*words)
+    assert (found.status, found.out) == (69, "")
+    assert "nothing was run here yet" in found.err
+
+
+def test_show_finds_a_run_by_how_its_id_begins(do: Do) -> None:
+    run = do("run", "order.flow", *SET, "--json").report["run"]
+    assert do("show", run[:5], "--json").report["run"] == run
+    assert "run " + run in do("show", run).out
+    assert do("show", "zz").status == 2
+
+
+def test_an_event_that_nobody_knows_becomes_a_dead_letter_and_can_be_replayed(do: Do) -> None:
+    do("run", "order.flow", *SET)
+    assert do("send", "delivery.confirmd", "--data", CONFIRM).status == 2
+    assert "delivery.confirmd" in do("dead").out
+    letter = json.loads(do("dead", "--json").out)
+    assert do("dead", "replay", str(letter["id"])).status == 1
+    assert do("dead", "replay", "99").status == 2
+
+
+def test_an_event_is_kept_for_a_run_that_comes_later_and_taken_once(do: Do) -> None:
+    do("run", "order.flow", "--set", "order.id=o-0", "--set", "order.total=1", "--fail", "shipping.arrange=NoCarrier")
+    early = do("send", "delivery.confirmed", "--data", CONFIRM, "--id", "e-1")
+    assert (early.status, early.out) == (0, "")
+    assert "it is kept" in early.err
+    assert "was sent before" in do("send", "delivery.confirmed", "--data", CONFIRM, "--id", "e-1").err
+    assert do("run", "order.flow", *SET, "--json").report["status"] == "completed"
+
+
+def test_data_that_is_no_json_is_shown(do: Do) -> None:
+    do("run", "order.flow", *SET)
+    found = do("send", "delivery.confirmed", "--data", '{"shipmentId": NaN}')
+    assert found.status == 2
+    assert "error[FL0361]: the event's data is not JSON" in found.err
