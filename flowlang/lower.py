@@ -21,9 +21,10 @@ from flowlang import ir
 from flowlang.contract import Contracts, schema_for
 from flowlang.declared import EventType, Schema, Undo
 from flowlang.event import Policy
+from flowlang.expression.correlation import correlation
 from flowlang.expression.names import free_names
 from flowlang.expression.text import to_text
-from flowlang.expression.tree import Binary, Expr, Expression, Function, Literal, MapOf, Ref, Select
+from flowlang.expression.tree import Binary, Expr, Expression, Function, MapOf, Ref
 from flowlang.language import tree
 
 
@@ -348,40 +349,6 @@ def _guard(switch: tree.Switch, case: tree.Case) -> Expr:
     for test in tests[1:]:
         guard = Binary("||", guard, test, test.span)
     return guard
-
-
-def correlation(where: Expr | None, bind: str) -> tuple[str, Expr] | None:
-    """The conjunct `event.field == value` of a wait's condition that can be computed at arming: the field as a dotted
-    path into the event's data, and the value. A value of the run is taken before a constant, which would correlate every
-    run with the same events. None where there is no such conjunct."""
-    constant = None
-    for conjunct in _conjuncts(where):
-        if not isinstance(conjunct, Binary) or conjunct.op != "==":
-            continue
-        for side, other in ((conjunct.left, conjunct.right), (conjunct.right, conjunct.left)):
-            path = _field_of(side, bind)
-            if path and bind not in free_names(other):
-                if not isinstance(other, Literal):
-                    return path, other
-                constant = constant or (path, other)
-    return constant
-
-
-def _conjuncts(where: Expr | None) -> Iterator[Expr]:
-    if isinstance(where, Binary) and where.op == "&&":
-        yield from _conjuncts(where.left)
-        yield from _conjuncts(where.right)
-    elif where is not None:
-        yield where
-
-
-def _field_of(side: Expr, bind: str) -> str:
-    """`a.b` of `bind.a.b`, else ""."""
-    names: list[str] = []
-    while isinstance(side, Select) and not side.optional:
-        names.append(side.name)
-        side = side.of
-    return ".".join(reversed(names)) if isinstance(side, Ref) and side.name == bind else ""
 
 
 # ---------------------------------------------------------------- where the flow ends

@@ -26,7 +26,6 @@ class Refusal:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoFile(Diagnostic):
     """A file named on the command line does not exist."""
 
@@ -39,7 +38,6 @@ class NoFile(Diagnostic):
     file: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotAFile(Diagnostic):
     """A folder stands where a file is wanted."""
 
@@ -53,7 +51,6 @@ class NotAFile(Diagnostic):
     file: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unreadable(Diagnostic):
     """The operating system refuses to read a file."""
 
@@ -65,7 +62,6 @@ class Unreadable(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NothingMatches(Diagnostic):
     """`use contracts` names no file that exists."""
 
@@ -83,7 +79,6 @@ class NothingMatches(Diagnostic):
     folder: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OutsideProject(Diagnostic):
     """`use contracts` leads out of the project."""
 
@@ -103,7 +98,6 @@ class OutsideProject(Diagnostic):
     project: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ContractUnread(Diagnostic):
     """A file that `use contracts` matches cannot be read."""
 

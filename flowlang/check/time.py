@@ -9,9 +9,9 @@ from flowlang.check.walk import statements
 from flowlang.check.words.time import BackoffReversed, NeverRetried, NoCorrelation, NoLimit, NoTime
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
+from flowlang.expression.correlation import correlation
 from flowlang.expression.tree import Expr, Literal, Unary
 from flowlang.language import tree
-from flowlang.lower import correlation
 from flowlang.values import Duration
 
 

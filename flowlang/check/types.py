@@ -402,15 +402,15 @@ class _Typing:
                 if self.undoing:
                     finding = UndoReadsAbsent(span=finding.span, related=related, what=f"`{finding.value}`")
                 else:
-                    finding = replace(finding, related=related)
+                    finding = finding.but(related=related)
             elif isinstance(finding, NotInEnum) and finding.of == SUBJECT:
-                finding = replace(finding, of=subject)
+                finding = finding.but(of=subject)
             elif isinstance(finding, UnknownName):  # only now all that is known here is collected
                 self.unknown += 1
                 known = list(islice(names.all(), FEW))
                 hint = meant(finding.name, known) if self.unknown <= HINTS else ""
                 note = f"known names: {listed(sorted(known))}" if known else ""
-                finding = replace(finding, hint=hint, known=note)
+                finding = finding.but(hint=hint, known=note)
             self.found.append(finding)
 
         return report

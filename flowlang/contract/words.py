@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.diagnostic import Diagnostic
 
 _PAYMENTS = """service: payments
@@ -25,7 +23,6 @@ def _bad(old: str, new: str) -> str:
     return _PAYMENTS.replace(old, new)
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownKey(Diagnostic):
     """A key that contracts do not have."""
 
@@ -45,7 +42,6 @@ class UnknownKey(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongShape(Diagnostic):
     """A value of the wrong kind."""
 
@@ -60,7 +56,6 @@ class WrongShape(Diagnostic):
     want: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class MissingKey(Diagnostic):
     """A key that has to be there is not."""
 
@@ -74,7 +69,6 @@ class MissingKey(Diagnostic):
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadName(Diagnostic):
     """A name that flows could not write."""
 
@@ -94,7 +88,6 @@ class BadName(Diagnostic):
     rule: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class EngineError(Diagnostic):
     """A declared error with the name of one of the engine's own."""
 
@@ -113,7 +106,6 @@ class EngineError(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadChoice(Diagnostic):
     """A text that is none of those possible."""
 
@@ -128,7 +120,6 @@ class BadChoice(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadDuration(Diagnostic):
     """A time that is none."""
 
@@ -145,7 +136,6 @@ class BadDuration(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SameService(Diagnostic):
     """Two contracts for one service."""
 
@@ -163,7 +153,6 @@ class SameService(Diagnostic):
     service: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SameEvent(Diagnostic):
     """Two services that declare one event type."""
 
@@ -188,7 +177,6 @@ class SameEvent(Diagnostic):
     owner: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExampleMisfit(Diagnostic):
     """An example that its own contract refuses."""
 
@@ -204,7 +192,6 @@ class ExampleMisfit(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownKeyword(Diagnostic):
     """A keyword that JSON Schema does not have."""
 
@@ -221,7 +208,6 @@ class UnknownKeyword(Diagnostic):
     keyword: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class KeywordValue(Diagnostic):
     """A keyword with a value that it does not take."""
 
@@ -239,7 +225,6 @@ class KeywordValue(Diagnostic):
     want: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class RemoteRef(Diagnostic):
     """A reference to the network."""
 
@@ -256,7 +241,6 @@ class RemoteRef(Diagnostic):
     ref: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OutsideRef(Diagnostic):
     """A reference to a file outside of the project, or by an absolute path."""
 
@@ -273,7 +257,6 @@ class OutsideRef(Diagnostic):
     ref: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnreadRef(Diagnostic):
     """A reference to a file that cannot be read."""
 
@@ -287,7 +270,6 @@ class UnreadRef(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LostRef(Diagnostic):
     """A reference to a place that does not exist."""
 
@@ -305,7 +287,6 @@ class LostRef(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class CircularRef(Diagnostic):
     """A schema that means itself."""
 
@@ -323,7 +304,6 @@ class CircularRef(Diagnostic):
     ref: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongPattern(Diagnostic):
     """A pattern that is no regular expression, or more than one."""
 
@@ -340,7 +320,6 @@ class WrongPattern(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ExplosivePattern(Diagnostic):
     """A pattern for which common engines need exponential time."""
 
@@ -357,7 +336,6 @@ class ExplosivePattern(Diagnostic):
     good = _PAYMENTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class ForeignKeyword(Diagnostic):
     """A keyword of another version or dialect, or one that reaches beyond the schema."""
 
@@ -375,7 +353,6 @@ class ForeignKeyword(Diagnostic):
     repair: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Entangled(Diagnostic):
     """Alternatives that multiply."""
 
@@ -398,7 +375,6 @@ class Entangled(Diagnostic):
     good = _PAYMENTS
 
 
-@dataclass(frozen=True, kw_only=True)
 class TooManyParts(Diagnostic):
     """Schemas that refer to so much that nobody could hold all the copies."""
 

@@ -5,7 +5,6 @@ In the order of reading: names and fields, what may be absent, operators, functi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import indent
 
 from flowlang.diagnostic import Diagnostic
@@ -34,7 +33,6 @@ def _charge(amount: str) -> str:
 # ---------------------------------------------------------------- names and fields
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownName(Diagnostic):
     """An expression reads a name that the flow does not have at this place."""
 
@@ -53,7 +51,6 @@ class UnknownName(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownField(Diagnostic):
     """A field is read that the contract does not have."""
 
@@ -73,7 +70,6 @@ class UnknownField(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoFields(Diagnostic):
     """A field is read of a value that has none."""
 
@@ -93,7 +89,6 @@ class NoFields(Diagnostic):
 # ---------------------------------------------------------------- absent values
 
 
-@dataclass(frozen=True, kw_only=True)
 class MayBeAbsent(Diagnostic):
     """A value is needed, and this one may be absent."""
 
@@ -117,7 +112,6 @@ class MayBeAbsent(Diagnostic):
 # ---------------------------------------------------------------- operators
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongOperand(Diagnostic):
     """An operator between kinds of values that it does not take."""
 
@@ -138,7 +132,6 @@ class WrongOperand(Diagnostic):
     repair: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotACondition(Diagnostic):
     """Something other than true or false where one of them is needed."""
 
@@ -155,7 +148,6 @@ class NotACondition(Diagnostic):
     type: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NeverEqual(Diagnostic):
     """A comparison of kinds that have no value in common."""
 
@@ -173,7 +165,6 @@ class NeverEqual(Diagnostic):
     right: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotInEnum(Diagnostic):
     """A comparison with a string that the other side can never be."""
 
@@ -194,7 +185,6 @@ class NotInEnum(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ZeroDivisor(Diagnostic):
     """A division by the constant zero."""
 
@@ -205,7 +195,6 @@ class ZeroDivisor(Diagnostic):
     good = _charge("order.total / 10")
 
 
-@dataclass(frozen=True, kw_only=True)
 class MixedChoice(Diagnostic):
     """The two values of a choice are of different kinds."""
 
@@ -223,7 +212,6 @@ class MixedChoice(Diagnostic):
     otherwise: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongIndex(Diagnostic):
     """`[...]` of something that has no such index."""
 
@@ -240,7 +228,6 @@ class WrongIndex(Diagnostic):
     at: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnsureDivision(Diagnostic):
     """A division that cuts its result in some runs and not in others."""
 
@@ -261,7 +248,6 @@ class UnsureDivision(Diagnostic):
 # ---------------------------------------------------------------- functions and methods
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownFunction(Diagnostic):
     """A function that there is not."""
 
@@ -281,7 +267,6 @@ class UnknownFunction(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownMethod(Diagnostic):
     """A method that there is not."""
 
@@ -300,7 +285,6 @@ class UnknownMethod(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongCount(Diagnostic):
     """A function or method with too many or too few arguments."""
 
@@ -318,7 +302,6 @@ class WrongCount(Diagnostic):
     got: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongArgument(Diagnostic):
     """An argument of a kind that a function or method does not take."""
 
@@ -337,7 +320,6 @@ class WrongArgument(Diagnostic):
     got: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unreadable(Diagnostic):
     """A conversion of a constant that always fails."""
 
@@ -354,7 +336,6 @@ class Unreadable(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoPath(Diagnostic):
     """`has` of something that is not a name or field, or a macro whose variable is not a name."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.diagnostic import Diagnostic
 
 
@@ -14,7 +12,6 @@ def _twin(*lines: str) -> str:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotYaml(Diagnostic):
     """The YAML can't be read."""
 
@@ -30,7 +27,6 @@ class NotYaml(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tab(Diagnostic):
     """A tab where YAML wants blanks."""
 
@@ -44,7 +40,6 @@ class Tab(Diagnostic):
     good = "document: { dsl: flowlang/1, name: example }\ndo:\n  - fail: { error: Odd }\n"
 
 
-@dataclass(frozen=True, kw_only=True)
 class Feature(Diagnostic):
     """A feature of YAML that flows don't use."""
 
@@ -60,7 +55,6 @@ class Feature(Diagnostic):
     feature: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SecondDocument(Diagnostic):
     """More than one YAML document."""
 
@@ -74,7 +68,6 @@ class SecondDocument(Diagnostic):
     good = _twin("- fail: { error: Odd }")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeepYaml(Diagnostic):
     """Lists and maps deeper than we read."""
 
@@ -88,7 +81,6 @@ class DeepYaml(Diagnostic):
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class OddKey(Diagnostic):
     """A key that is a list or a map."""
 
@@ -99,7 +91,6 @@ class OddKey(Diagnostic):
     good = _twin("- place: { call: orders.place, with: { a: 1 } }")
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownKey(Diagnostic):
     """A key that means nothing where it stands."""
 
@@ -118,7 +109,6 @@ class UnknownKey(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class MissingKey(Diagnostic):
     """A key that has to be there."""
 
@@ -132,7 +122,6 @@ class MissingKey(Diagnostic):
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongShape(Diagnostic):
     """A list where a map is needed, and the like."""
 
@@ -148,7 +137,6 @@ class WrongShape(Diagnostic):
     found: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OneStatement(Diagnostic):
     """Several statements, or none, in one entry of a list."""
 
@@ -165,7 +153,6 @@ class OneStatement(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NeedsName(Diagnostic):
     """A kind that needs a name stands without one."""
 
@@ -179,7 +166,6 @@ class NeedsName(Diagnostic):
     kind: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoKind(Diagnostic):
     """An entry that does not say what it is."""
 
@@ -197,7 +183,6 @@ class NoKind(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Interpolation(Diagnostic):
     """`${` in the middle of a text."""
 
@@ -212,7 +197,6 @@ class Interpolation(Diagnostic):
     good = _twin("- place: { call: orders.place, with: { note: \"${ 'for ' + order.id }\" } }")
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoNumber(Diagnostic):
     """`.inf` and `.nan`."""
 
@@ -226,7 +210,6 @@ class NoNumber(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongDialect(Diagnostic):
     """A `dsl` that is not ours."""
 
@@ -240,7 +223,6 @@ class WrongDialect(Diagnostic):
     dsl: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Conflict(Diagnostic):
     """Two keys that exclude each other."""
 

@@ -5,8 +5,6 @@ In the order of reading: the file, characters and literals, words and signs, blo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.diagnostic import Diagnostic
 
 
@@ -18,7 +16,6 @@ def _flow(*lines: str) -> str:
 # ---------------------------------------------------------------- the file
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotText(Diagnostic):
     """Bytes that are not UTF-8."""
 
@@ -34,7 +31,6 @@ class NotText(Diagnostic):
     offset: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class BigFile(Diagnostic):
     """More text than a flow can have."""
 
@@ -49,7 +45,6 @@ class BigFile(Diagnostic):
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class EmptyFile(Diagnostic):
     """Nothing but blanks and comments."""
 
@@ -61,7 +56,6 @@ class EmptyFile(Diagnostic):
     good = 'use contracts "contracts/*.yaml"\n\nflow example(order: Order) {\n  step place = orders.place(order)\n}\n'
 
 
-@dataclass(frozen=True, kw_only=True)
 class SecondFlow(Diagnostic):
     """Something after the end of the flow."""
 
@@ -76,7 +70,6 @@ class SecondFlow(Diagnostic):
     good = "flow one() {\n}\n"
 
 
-@dataclass(frozen=True, kw_only=True)
 class TooManyErrors(Diagnostic):
     """The limit of errors of one run."""
 
@@ -90,7 +83,6 @@ class TooManyErrors(Diagnostic):
 # ---------------------------------------------------------------- characters and literals
 
 
-@dataclass(frozen=True, kw_only=True)
 class HiddenCharacter(Diagnostic):
     """A control character, or one that turns the direction of the text."""
 
@@ -107,7 +99,6 @@ class HiddenCharacter(Diagnostic):
     code_point: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OddCharacter(Diagnostic):
     """A character that begins nothing."""
 
@@ -123,7 +114,6 @@ class OddCharacter(Diagnostic):
     character: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OddName(Diagnostic):
     """A name with letters outside of ASCII."""
 
@@ -140,7 +130,6 @@ class OddName(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnclosedString(Diagnostic):
     """A string that does not end on its line."""
 
@@ -156,7 +145,6 @@ class UnclosedString(Diagnostic):
     good = _flow('let greeting = "hello"')
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownEscape(Diagnostic):
     """A backslash before a character that it does not go with."""
 
@@ -171,7 +159,6 @@ class UnknownEscape(Diagnostic):
     escape: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoCharacter(Diagnostic):
     """An escape for a code point that is no character."""
 
@@ -188,7 +175,6 @@ class NoCharacter(Diagnostic):
     code_point: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OddNumber(Diagnostic):
     """Digits with something that no number has."""
 
@@ -202,7 +188,6 @@ class OddNumber(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownUnit(Diagnostic):
     """A duration with a unit that does not exist."""
 
@@ -219,7 +204,6 @@ class UnknownUnit(Diagnostic):
     unit: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoUnit(Diagnostic):
     """A number where a duration is needed."""
 
@@ -235,7 +219,6 @@ class NoUnit(Diagnostic):
     number: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BigNumber(Diagnostic):
     """A whole number of more than 64 bits."""
 
@@ -253,7 +236,6 @@ class BigNumber(Diagnostic):
     digits: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class LongDecimal(Diagnostic):
     """A decimal of more than 34 digits."""
 
@@ -269,7 +251,6 @@ class LongDecimal(Diagnostic):
     digits: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class DecimalRange(Diagnostic):
     """A decimal beyond the range of JSON numbers."""
 
@@ -284,7 +265,6 @@ class DecimalRange(Diagnostic):
     good = _flow("let huge = 1e99")
 
 
-@dataclass(frozen=True, kw_only=True)
 class LongDuration(Diagnostic):
     """A duration of more than ten thousand years."""
 
@@ -298,7 +278,6 @@ class LongDuration(Diagnostic):
 # ---------------------------------------------------------------- words and signs
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unexpected(Diagnostic):
     """Something that can't stand where it stands: the general case."""
 
@@ -308,28 +287,26 @@ class Unexpected(Diagnostic):
         "Reading from the left, the parser knows what can follow at each place. What it found at this one is nothing of "
         "that. Reading goes on at the next statement keyword that is first on its line."
     )
-    bad = _flow("let total = order.total +")
+    bad = _flow("let total = order.total + * 2")
     good = _flow("let total = order.total + 1")
 
     expected: str
     found: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Missing(Diagnostic):
     """One sign is missing between two things that are right."""
 
     code = "FL0122"
-    message = "`{sign}` is missing before {found}"
+    message = "`{sign}` is missing after {after}"
     explanation = "Everything around this place is right, and with this sign between them the flow can be read."
     bad = _flow("step place orders.place(order)")
     good = _flow("step place = orders.place(order)")
 
     sign: str
-    found: str
+    after: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unclosed(Diagnostic):
     """A bracket that is never closed."""
 
@@ -347,20 +324,18 @@ class Unclosed(Diagnostic):
     closing: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unopened(Diagnostic):
     """A closing bracket with nothing to close."""
 
     code = "FL0124"
     message = "this `{bracket}` closes nothing"
     explanation = "There is no open bracket of this kind here. It is one too many, or the opening one was forgotten."
-    bad = _flow("sequence {", "} }", "return order")
-    good = _flow("sequence {", "}", "return order")
+    bad = _flow("let total = (order.total + 1))")
+    good = _flow("let total = (order.total + 1)")
 
     bracket: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Reserved(Diagnostic):
     """A reserved word as a name."""
 
@@ -377,7 +352,6 @@ class Reserved(Diagnostic):
     word: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownStatement(Diagnostic):
     """A word that begins no statement."""
 
@@ -395,7 +369,6 @@ class UnknownStatement(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotYet(Diagnostic):
     """A form of the language that this version does not have."""
 
@@ -411,7 +384,6 @@ class NotYet(Diagnostic):
     form: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SingleEquals(Diagnostic):
     """`=` in an expression."""
 
@@ -423,7 +395,6 @@ class SingleEquals(Diagnostic):
     good = _flow("let paid = order.total == 0")
 
 
-@dataclass(frozen=True, kw_only=True)
 class DoubleEquals(Diagnostic):
     """`==` behind the name of a step or let."""
 
@@ -435,7 +406,6 @@ class DoubleEquals(Diagnostic):
     good = _flow("let total = order.total")
 
 
-@dataclass(frozen=True, kw_only=True)
 class WordOperator(Diagnostic):
     """`and`, `or`, `not` for `&&`, `||`, `!`."""
 
@@ -450,7 +420,6 @@ class WordOperator(Diagnostic):
     operator: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NeedsQuotes(Diagnostic):
     """A word where a string is needed."""
 
@@ -465,10 +434,25 @@ class NeedsQuotes(Diagnostic):
     text: str
 
 
+class Unfinished(Diagnostic):
+    """A line that ends where something has to follow."""
+
+    code = "FL0132"
+    message = "nothing follows this `{sign}`"
+    label = "the next line begins another statement"
+    explanation = (
+        "The line ends with a sign or a word behind which something has to stand, and the next line begins with the keyword "
+        "of another statement."
+    )
+    bad = _flow("let total = order.total +", "return total")
+    good = _flow("let total = order.total + 1", "return total")
+
+    sign: str
+
+
 # ---------------------------------------------------------------- blocks and clauses
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoJoin(Diagnostic):
     """A fork without `join all`."""
 
@@ -485,7 +469,6 @@ class NoJoin(Diagnostic):
     )
 
 
-@dataclass(frozen=True, kw_only=True)
 class EmptyFork(Diagnostic):
     """A fork without branches."""
 
@@ -497,7 +480,6 @@ class EmptyFork(Diagnostic):
     good = _flow("fork {", "  step a = orders.place(order)", "} join all")
 
 
-@dataclass(frozen=True, kw_only=True)
 class SeveralGuards(Diagnostic):
     """Several values in a case of a switch that compares nothing."""
 
@@ -512,7 +494,6 @@ class SeveralGuards(Diagnostic):
     good = _flow("switch {", '  case order.a || order.b -> return "x"', "  else -> {}", "}")
 
 
-@dataclass(frozen=True, kw_only=True)
 class RepeatedClause(Diagnostic):
     """A clause or header line that is there twice."""
 
@@ -526,7 +507,6 @@ class RepeatedClause(Diagnostic):
     clause: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class RepeatedKey(Diagnostic):
     """A key that is twice in one map, or an argument that is given twice."""
 
@@ -540,7 +520,6 @@ class RepeatedKey(Diagnostic):
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LateHeader(Diagnostic):
     """A header line after the first statement."""
 
@@ -556,7 +535,6 @@ class LateHeader(Diagnostic):
     word: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LooseClause(Diagnostic):
     """A clause outside of the statement that it belongs to."""
 
@@ -574,10 +552,25 @@ class LooseClause(Diagnostic):
     belongs: str
 
 
+class EarlyEnd(Diagnostic):
+    """A brace that ends the flow too early."""
+
+    code = "FL0148"
+    message = "this `}}` ends the flow, and {found} follows"
+    help = "delete it, or open the block that it should end"
+    explanation = (
+        "The brace closes the flow itself, since every block before it is closed already. What follows was probably meant "
+        "to be a part of the flow."
+    )
+    bad = "flow example(order: Order) {\n  sequence {\n  } }\n  return order\n}\n"
+    good = "flow example(order: Order) {\n  sequence {\n  }\n  return order\n}\n"
+
+    found: str
+
+
 # ---------------------------------------------------------------- limits
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeepNesting(Diagnostic):
     """Brackets deeper than we read."""
 
@@ -592,7 +585,6 @@ class DeepNesting(Diagnostic):
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeepExpression(Diagnostic):
     """An expression of too many operators in each other."""
 
@@ -610,7 +602,6 @@ class DeepExpression(Diagnostic):
 # ---------------------------------------------------------------- style
 
 
-@dataclass(frozen=True, kw_only=True)
 class LooseDoc(Diagnostic):
     """A `##` line that documents nothing."""
 

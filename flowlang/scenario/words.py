@@ -3,14 +3,11 @@ of input and scenarios."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.diagnostic import Diagnostic
 
 # ---------------------------------------------------------------- the input of a run
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoJson(Diagnostic):
     """The input is not JSON, or not JSON that means one thing only."""
 
@@ -29,7 +26,6 @@ class NoJson(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotARecord(Diagnostic):
     """The input is a list or a scalar."""
 
@@ -49,7 +45,6 @@ class NotARecord(Diagnostic):
     example: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ParameterMissing(Diagnostic):
     """A parameter has no value."""
 
@@ -68,7 +63,6 @@ class ParameterMissing(Diagnostic):
     example: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoSuchParameter(Diagnostic):
     """A member of the input is no parameter."""
 
@@ -87,7 +81,6 @@ class NoSuchParameter(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class DoesNotFit(Diagnostic):
     """A value is not as its schema says."""
 
@@ -104,7 +97,6 @@ class DoesNotFit(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadSetting(Diagnostic):
     """`--set` can't be read."""
 
@@ -124,7 +116,6 @@ class BadSetting(Diagnostic):
 # ---------------------------------------------------------------- scenario files
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownKey(Diagnostic):
     """A key that scenarios do not have."""
 
@@ -142,7 +133,6 @@ class UnknownKey(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongShape(Diagnostic):
     """A value of a scenario is of the wrong kind."""
 
@@ -158,7 +148,6 @@ class WrongShape(Diagnostic):
     found: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownPlace(Diagnostic):
     """Neither an operation nor a step."""
 
@@ -177,7 +166,6 @@ class UnknownPlace(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndeclaredError(Diagnostic):
     """An operation is said to fail with an error that it does not have."""
 
@@ -196,7 +184,6 @@ class UndeclaredError(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SharedList(Diagnostic):
     """Two calls that may happen in any order use up one list."""
 
@@ -216,7 +203,6 @@ class SharedList(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ListUsedUp(Diagnostic):
     """A call finds the list of its answers at an end."""
 
@@ -236,7 +222,6 @@ class ListUsedUp(Diagnostic):
     count: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownEvent(Diagnostic):
     """No contract declares the event."""
 
@@ -254,7 +239,6 @@ class UnknownEvent(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadDecision(Diagnostic):
     """An operator can't decide this about that call."""
 
@@ -272,7 +256,6 @@ class BadDecision(Diagnostic):
     repair: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoScenario(Diagnostic):
     """The file is no mapping."""
 

@@ -5,14 +5,11 @@ The examples are contracts, since those are always YAML; the same holds for flow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.diagnostic import Diagnostic
 
 GOOD = "service: orders\noperations:\n  place:\n    timeout: 10s\n"
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotYaml(Diagnostic):
     """The text breaks the rules of YAML."""
 
@@ -31,7 +28,6 @@ class NotYaml(Diagnostic):
     repair: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class TabIndent(Diagnostic):
     """A tab where YAML wants spaces."""
 
@@ -46,7 +42,6 @@ class TabIndent(Diagnostic):
     good = GOOD
 
 
-@dataclass(frozen=True, kw_only=True)
 class DuplicateKey(Diagnostic):
     """One mapping has the same key twice."""
 
@@ -63,7 +58,6 @@ class DuplicateKey(Diagnostic):
     key: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Shared(Diagnostic):
     """An anchor or an alias."""
 
@@ -81,7 +75,6 @@ class Shared(Diagnostic):
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class MergeKey(Diagnostic):
     """The key `<<`."""
 
@@ -97,7 +90,6 @@ class MergeKey(Diagnostic):
     good = GOOD
 
 
-@dataclass(frozen=True, kw_only=True)
 class Tagged(Diagnostic):
     """A tag such as `!!str`."""
 
@@ -114,7 +106,6 @@ class Tagged(Diagnostic):
     tag: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class SeveralDocuments(Diagnostic):
     """A second document in one file."""
 
@@ -129,7 +120,6 @@ class SeveralDocuments(Diagnostic):
     good = GOOD
 
 
-@dataclass(frozen=True, kw_only=True)
 class TooDeep(Diagnostic):
     """Nested beyond all reason."""
 
@@ -142,7 +132,6 @@ class TooDeep(Diagnostic):
     limit: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class TooLong(Diagnostic):
     """The file is larger than any contract or flow."""
 
@@ -160,7 +149,6 @@ class TooLong(Diagnostic):
     size: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadCharacter(Diagnostic):
     """A control character, or half of a surrogate pair."""
 
@@ -177,7 +165,6 @@ class BadCharacter(Diagnostic):
     code_point: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ByteOrderMark(Diagnostic):
     """U+FEFF at the beginning of the file."""
 
@@ -192,7 +179,6 @@ class ByteOrderMark(Diagnostic):
     good = GOOD
 
 
-@dataclass(frozen=True, kw_only=True)
 class Empty(Diagnostic):
     """Nothing but comments and white space."""
 
@@ -203,7 +189,6 @@ class Empty(Diagnostic):
     good = GOOD
 
 
-@dataclass(frozen=True, kw_only=True)
 class BadKey(Diagnostic):
     """A mapping or a list as a key, or a key without text."""
 
@@ -220,7 +205,6 @@ class BadKey(Diagnostic):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LeadingZero(Diagnostic):
     """A whole number that begins with zero."""
 
@@ -239,7 +223,6 @@ class LeadingZero(Diagnostic):
     decimal: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NumberRange(Diagnostic):
     """A number that no value of a flow can hold."""
 
@@ -255,7 +238,6 @@ class NumberRange(Diagnostic):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoNumber(Diagnostic):
     """`.nan` or `.inf`."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from textwrap import dedent
 
 from flowlang.check import render
@@ -11,7 +10,6 @@ from flowlang.diagnostic import Diagnostic, Label
 from flowlang.source import Source, Span
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoField(Diagnostic):
     code = "FL9901"
     message = "`{type}` has no field `{field}`"
@@ -22,7 +20,6 @@ class NoField(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Plain(Diagnostic):
     code = "FL9902"
     severity = "warning"
@@ -32,7 +29,6 @@ class Plain(Diagnostic):
     word: str = "odd"
 
 
-@dataclass(frozen=True, kw_only=True)
 class OnlyThere(Plain):
     code = "FL9903"
     choreography_only = True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
 from string import Formatter
 
 import pytest
@@ -12,7 +11,7 @@ from flowlang.check import check, render
 from flowlang.check.allow import accept
 from flowlang.check.explain import WORDS, explain, kinds, words
 from flowlang.contract import Contracts, load
-from flowlang.diagnostic import Diagnostic
+from flowlang.diagnostic import Diagnostic, facts_of
 from flowlang.language import parse
 from flowlang.language.yaml import to_yaml
 from flowlang.source import Source
@@ -32,7 +31,7 @@ def test_the_words_are_complete(code: str) -> None:
     assert word.message and word.explanation and word.__doc__
     assert not (word.message[0].isupper() and word.message[1:2].islower()), "messages begin in lower case"
     assert not word.message.endswith(".")
-    facts = {field.name for field in fields(word)}
+    facts = set(facts_of(word))
     for text in (word.message, word.label, word.note, word.help):
         for _, name, spec, conversion in Formatter().parse(text):
             assert name is None or name in facts, f"{code} has no fact `{name}`"

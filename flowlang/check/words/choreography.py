@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class CannotHear(Diagnostic):
     """The service that would wait cannot observe the event."""
 
@@ -40,7 +37,6 @@ class CannotHear(Diagnostic):
     fix: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class CannotStart(Diagnostic):
     """The run's owner cannot observe the event that starts it."""
 
@@ -78,7 +74,6 @@ class CannotStart(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class TwoWaiters(Diagnostic):
     """Two waits for one type of event at different services."""
 
@@ -112,7 +107,6 @@ class TwoWaiters(Diagnostic):
     there: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NobodyDecides(Diagnostic):
     """A flow in which no service takes part."""
 

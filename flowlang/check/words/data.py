@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class UsedBefore(Diagnostic):
     """A value is read above the place that defines it."""
 
@@ -30,7 +27,6 @@ class UsedBefore(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotVisible(Diagnostic):
     """A value is read where it is defined somewhere above, yet never on the way to here."""
 
@@ -57,7 +53,6 @@ class NotVisible(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class Unreachable(Diagnostic):
     """A statement after a `fail`, a `return` or a block that always ends in one."""
 
@@ -80,7 +75,6 @@ class Unreachable(Diagnostic):
     """)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeadCase(Diagnostic):
     """A case that an earlier one always takes."""
 
@@ -106,7 +100,6 @@ class DeadCase(Diagnostic):
     """)
 
 
-@dataclass(frozen=True, kw_only=True)
 class DeadCatch(Diagnostic):
     """An error that an earlier handler always takes."""
 

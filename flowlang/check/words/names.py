@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownService(Diagnostic):
     """A call of a service without a contract."""
 
@@ -26,7 +23,6 @@ class UnknownService(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownOperation(Diagnostic):
     """A call of an operation that the contract of its service does not declare."""
 
@@ -45,7 +41,6 @@ class UnknownOperation(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownEvent(Diagnostic):
     """An event type that no contract declares."""
 
@@ -69,7 +64,6 @@ class UnknownEvent(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownType(Diagnostic):
     """A type that no contract declares."""
 
@@ -87,7 +81,6 @@ class UnknownType(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class AmbiguousType(Diagnostic):
     """A type name that several contracts declare."""
 
@@ -106,7 +99,6 @@ class AmbiguousType(Diagnostic):
     first: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class ErrorNotRaised(Diagnostic):
     """`catch` or `retry on` names an error that cannot occur there."""
 
@@ -133,7 +125,6 @@ class ErrorNotRaised(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class AmbiguousError(Diagnostic):
     """`catch E` where several services can raise an E."""
 
@@ -163,7 +154,6 @@ class AmbiguousError(Diagnostic):
     first: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class DuplicateName(Diagnostic):
     """One name for two things."""
 
@@ -188,7 +178,6 @@ class DuplicateName(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class HiddenName(Diagnostic):
     """A macro's variable that hides a name of the flow."""
 
@@ -215,7 +204,6 @@ class HiddenName(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotTakingPart(Diagnostic):
     """`at` or `owner` names a service that does nothing in this flow."""
 

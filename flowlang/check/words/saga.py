@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class NothingUndoes(Diagnostic):
     """A step with an effect that stays when something later fails."""
 
@@ -41,7 +38,6 @@ class NothingUndoes(Diagnostic):
     operation: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndoReadsAbsent(Diagnostic):
     """A compensation that reads what may not exist."""
 
@@ -67,7 +63,6 @@ class UndoReadsAbsent(Diagnostic):
     what: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndoReadsOwnResult(Diagnostic):
     """A compensation that reads the result of its own step."""
 
@@ -96,7 +91,6 @@ class UndoReadsOwnResult(Diagnostic):
     step: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NothingToUndo(Diagnostic):
     """A compensation of a step that has no effect."""
 
@@ -119,7 +113,6 @@ class NothingToUndo(Diagnostic):
     operation: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndoWithoutEffect(Diagnostic):
     """A compensating operation that changes nothing."""
 
@@ -142,7 +135,6 @@ class UndoWithoutEffect(Diagnostic):
     operation: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UndoNotRepeatable(Diagnostic):
     """A compensating operation that is never sent again."""
 

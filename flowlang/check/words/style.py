@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnusedLet(Diagnostic):
     """A `let` that nothing reads."""
 
@@ -32,7 +29,6 @@ class UnusedLet(Diagnostic):
     name: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class AllowWithoutReason(Diagnostic):
     """An allow comment that does not say why."""
 
@@ -57,7 +53,6 @@ class AllowWithoutReason(Diagnostic):
     accepted: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class AllowOfNothing(Diagnostic):
     """An allow comment that matches no finding."""
 
@@ -79,7 +74,6 @@ class AllowOfNothing(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class AllowUnclear(Diagnostic):
     """A comment for the tool that it does not understand."""
 

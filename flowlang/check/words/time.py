@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoLimit(Diagnostic):
     """A wait that says neither how long nor `forever`."""
 
@@ -31,7 +28,6 @@ class NoLimit(Diagnostic):
     """)
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoTime(Diagnostic):
     """A time of nothing, or less."""
 
@@ -45,7 +41,6 @@ class NoTime(Diagnostic):
     time: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class BackoffReversed(Diagnostic):
     """A back-off whose least is above its most."""
 
@@ -62,7 +57,6 @@ class BackoffReversed(Diagnostic):
     most: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NeverRetried(Diagnostic):
     """`retry` on an operation that is never sent again."""
 
@@ -80,7 +74,6 @@ class NeverRetried(Diagnostic):
     operation: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoCorrelation(Diagnostic):
     """A wait that does not say which of the events is meant."""
 

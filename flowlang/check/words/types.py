@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flowlang.check.words.example import example
 from flowlang.diagnostic import Diagnostic
 
 
-@dataclass(frozen=True, kw_only=True)
 class MissingArgument(Diagnostic):
     """A required field of an input or of an event's data is not given."""
 
@@ -25,7 +22,6 @@ class MissingArgument(Diagnostic):
     field: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class UnknownArgument(Diagnostic):
     """A field is given that the contract does not know."""
 
@@ -44,7 +40,6 @@ class UnknownArgument(Diagnostic):
     known: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class WrongType(Diagnostic):
     """A value of another type than its place asks for."""
 
@@ -61,7 +56,6 @@ class WrongType(Diagnostic):
     problem: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class OptionalGiven(Diagnostic):
     """A value that may be absent is given where one is needed."""
 
@@ -80,7 +74,6 @@ class OptionalGiven(Diagnostic):
     replaced: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoInput(Diagnostic):
     """Arguments for an operation that takes none, or none for one that needs its whole input."""
 
@@ -97,7 +90,6 @@ class NoInput(Diagnostic):
     fact: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NotCovered(Diagnostic):
     """A switch without `else` that leaves something open."""
 
@@ -124,7 +116,6 @@ class NotCovered(Diagnostic):
     when: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class LetOfTwoTypes(Diagnostic):
     """A repeated `let` whose types differ."""
 
@@ -154,7 +145,6 @@ class LetOfTwoTypes(Diagnostic):
     there: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoReturn(Diagnostic):
     """A path of a flow with an output that ends without `return`."""
 
@@ -178,7 +168,6 @@ class NoReturn(Diagnostic):
     type: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class NoOutput(Diagnostic):
     """`return` in a flow without an output."""
 
@@ -203,7 +192,6 @@ class NoOutput(Diagnostic):
     flow: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class MisplacedReturn(Diagnostic):
     """`return` inside a fork, or in the body of a scope."""
 
@@ -236,7 +224,6 @@ class MisplacedReturn(Diagnostic):
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
 class StartAndParameters(Diagnostic):
     """A flow that starts by an event and has parameters too."""
 
