@@ -5,14 +5,13 @@ timers), feeds it to the machines, writes journal and intents in one transaction
 calls begin, messages leave. So nothing outside ever happens whose intent is not on the disk, and one commit serves
 many runs. The state of a run is a fold over its journal and is kept in memory only; to recover is to fold again.
 
-What a machine wants is carried out by three helpers that share the turn: `work` (calls), `waiting` (external events) and
-`bus` (messages between services). Timers are few lines and stand here.
+What a machine wants is carried out by four helpers that share the turn: `work` (calls), `waiting` (external events),
+`timers`, and `bus` (messages between services).
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import ListenRow, PartRow, RunRow, TimerRow, WorkRow
+from flowlang.runtime.timers import Timers
 from flowlang.runtime.waiting import Waiting
 from flowlang.runtime.work import Work
 
@@ -77,6 +77,7 @@ class Driver:
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)
+        self.timers = Timers(self)
         self._loop = asyncio.get_running_loop()
         self._shares: dict[tuple[str, str, str], Share] = {}
         self._todo: deque[Callable[[], object]] = deque()
@@ -84,9 +85,6 @@ class Driver:
         self._released: list[Callable[[], object]] = []
         self._scheduled = False
         self._room = KEPT_PARTS
-        self._heap: list[tuple[int, str, str, str]] = []
-        self._due: dict[tuple[str, str, str], int] = {}
-        self._alarm: asyncio.TimerHandle | None = None
         self._watchers: list[Callable[[], bool]] = []
         self._answers: set[asyncio.Future[Any]] = set()
         self.learn()
@@ -173,10 +171,6 @@ class Driver:
         else:
             self.live.pop(run, None)
 
-    def timed(self) -> bool:
-        """Whether some block waits for a timer."""
-        return bool(self._due)
-
     def fail(self, problem: BaseException) -> None:
         """Stop for good: whoever waits is told, and what is on the disk is true."""
         if self.failure is None:
@@ -217,7 +211,7 @@ class Driver:
             self._todo.popleft()()
             self.drain()
         if not (self._todo or self.bus.pending()):
-            self._fire()
+            self.timers.fire()
         if self._todo or self.bus.pending():
             self.schedule()
 
@@ -230,7 +224,7 @@ class Driver:
         released, self._released = self._released, []
         for act in released:
             act()
-        self._set_alarm()
+        self.timers.set_alarm()
         if len(self.parts) > self._room:
             self._make_room()
 
@@ -317,7 +311,7 @@ class Driver:
                 if row.run not in taken:
                     self.then(lambda row=row: self.work.recover(row))  # type: ignore[misc]
             for timer in self.store.role_timers(role, run):
-                self._remember(timer)
+                self.timers.remember(timer)
             for said in self.store.unsent(role, run):
                 self.bus.say_again(said)
         self.bus.look(run)
@@ -355,10 +349,10 @@ class Driver:
             case event.SetTimer(path, due):
                 timer = TimerRow(part.role, part.run, path, due)
                 self.store.set_timer(timer)
-                self._remember(timer)
+                self.timers.remember(timer)
             case event.StopTimer(path):
                 self.store.stop_timer(part.role, part.run, path)
-                self._due.pop((part.role, part.run, path), None)
+                self.timers.forget(part.role, part.run, path)
             case event.Arm():
                 self.waiting.arm(part, effect)
             case event.Disarm(path):
@@ -414,53 +408,12 @@ class Driver:
         if part.status not in OVER:
             self._judge(part)
 
-    # ------------------------------------------------------------ timers
-
-    def _remember(self, timer: TimerRow) -> None:
-        key = (timer.role, timer.run, timer.path)
-        self._due[key] = timer.due
-        heapq.heappush(self._heap, (timer.due, *key))
-
-    def _fire(self) -> None:
-        """Wake the blocks whose time has come, the earliest first."""
-        for _ in range(BATCH):
-            if not self._heap or self._heap[0][0] > self.clock.now():
-                return
-            due, role, run, path = heapq.heappop(self._heap)
-            if self._due.get((role, run, path)) != due:
-                continue  # stopped, or set anew
-            del self._due[role, run, path]
-            self.store.stop_timer(role, run, path)
-            part = self.part(role, run)
-            if part is not None:
-                self.feed(part, f"fired:{path}:{due}", event.Fired(self.clock.now(), path))
-                self.drain()
-        self.schedule()
-
-    def _set_alarm(self) -> None:
-        """One alarm for the earliest timer. It may ring early, when the clock is set; then it is set again."""
-        while self._heap and self._due.get(self._heap[0][1:]) != self._heap[0][0]:
-            heapq.heappop(self._heap)
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
-        if self._heap:
-            left = self._heap[0][0] - self.clock.now()
-            self._alarm = self._loop.call_later(min(max(left, 0), LONGEST) / 1000, self._ring)
-
-    def _ring(self) -> None:
-        if self._heap and self._heap[0][0] <= self.clock.now():
-            self.schedule()
-        else:
-            self._set_alarm()
-
     # ------------------------------------------------------------ ending
 
     def stop(self) -> None:
         """Begin nothing any more; what is under way may end."""
         self.stopping = True
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self.timers.silence()
 
     def now(self) -> int:
         """The present time."""

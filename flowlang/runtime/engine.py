@@ -22,6 +22,7 @@ from flowlang.runtime import desk, lock, mailbox
 from flowlang.runtime.clock import SystemClock, VirtualClock
 from flowlang.runtime.desk import Started
 from flowlang.runtime.driver import Driver
+from flowlang.runtime.memory import memory_store
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.processes import Fleet
 from flowlang.runtime.programs import Installation, Share, share_of
@@ -66,7 +67,7 @@ class Engine:
         in_memory = path in ("memory", MEMORY)
         held = None if in_memory else lock.take(path)
         try:
-            store = open_store(MEMORY if in_memory else path)
+            store = memory_store() if in_memory else open_store(path)
             try:
                 outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
                 roles = (ENGINE,) if processes else (ENGINE, *store.roles())
@@ -159,7 +160,7 @@ class Engine:
 
     def _exhausted(self) -> bool:
         """Under a virtual clock: whether nothing can happen any more."""
-        return not self.driver.live and not self.driver.timed() and self.driver.idle()
+        return not self.driver.live and not self.driver.timers.any() and self.driver.idle()
 
     @contextmanager
     def held(self) -> Iterator[None]:

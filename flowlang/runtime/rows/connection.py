@@ -1,0 +1,99 @@
+"""One connection to the store: transactions, statements, and SQLite's errors in words about the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import apsw
+
+from flowlang.runtime.store import StoreError, StoreRefused
+
+
+class Connection:
+    """An open store, without its tables."""
+
+    def __init__(self, path: str, connection: apsw.Connection) -> None:
+        self.path = path
+        self.commits = 0
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._seen_version = -1
+
+    def begin(self) -> None:
+        """Take the write lock."""
+        self._run("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Make everything since `begin` durable, or nothing of it."""
+        self.commits += 1
+        self._run("COMMIT")
+
+    def rollback(self) -> None:
+        """Forget everything since `begin`."""
+        if self._connection.in_transaction:
+            self._run("ROLLBACK")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """`begin`, then `commit`, or `rollback` where an exception leaves the block."""
+        self.begin()
+        try:
+            yield
+            self.commit()
+        except BaseException:
+            self.rollback()
+            raise
+
+    def changed(self) -> bool:
+        """Whether another process has committed since this was asked last."""
+        version = self._one("PRAGMA data_version")[0]
+        before, self._seen_version = self._seen_version, version
+        return bool(before != version)
+
+    def limit_pages(self, pages: int) -> int:
+        """Let the file grow to so many pages and no further; returns how many it may have (at least what it has)."""
+        allowed: int = self._one(f"PRAGMA max_page_count = {pages or 1}")[0]
+        return allowed
+
+    def close(self) -> None:
+        """Close the file; the store can't be used any more."""
+        self._connection.close()
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        try:
+            self._cursor.execute(sql, values)
+        except apsw.Error as error:
+            raise store_error(self.path, error) from error
+
+    def _all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return list(self._connection.execute(sql, values))
+        except apsw.Error as error:
+            raise store_error(self.path, error) from error
+
+    def _one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
+        return self._all(sql, values)[0]
+
+
+def store_error(path: str, error: apsw.Error) -> StoreError:
+    """What SQLite said, in words about the store."""
+    match error:
+        case apsw.BusyError() | apsw.LockedError():
+            return StoreError(f"the store `{path}` is locked by another process")
+        case apsw.FullError():
+            return StoreError(f"there is no space left for the store `{path}`")
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            return StoreError(f"the store `{path}` is read-only")
+        case apsw.NotADBError() | apsw.CorruptError():
+            return StoreRefused(f"the store `{path}` is damaged: {error}")
+        case apsw.ConstraintError():
+            raise AssertionError(f"a row that can't be: {error}") from error
+        case _:
+            return StoreError(f"the store `{path}` can't be used: {error}")
+
+
+def of_run(role: str, run: str) -> tuple[str, tuple[str, ...]]:
+    """The condition that picks the rows of one run, or of all."""
+    return (" AND run = ?", (role, run)) if run else ("", (role,))

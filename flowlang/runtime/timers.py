@@ -1,0 +1,83 @@
+"""The timers of blocks: on the disk and in one heap, with one alarm for the earliest; never early.
+
+The alarm is only a hint. Whether a timer is due is asked of the clock that decides, so one that was set back makes timers
+wait, and the loop looks again at least once a minute in case it was set forward.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from typing import TYPE_CHECKING
+
+from flowlang import event
+from flowlang.runtime.clock import LONGEST
+from flowlang.runtime.store import TimerRow
+
+if TYPE_CHECKING:
+    from flowlang.runtime.driver import Driver
+
+BATCH = 256  # timers that fire in one turn, so that a flood of them holds up nobody else
+
+
+class Timers:
+    """The timers of one driver's runs."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._heap: list[tuple[int, str, str, str]] = []
+        self._due: dict[tuple[str, str, str], int] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def any(self) -> bool:
+        """Whether some block waits for a timer."""
+        return bool(self._due)
+
+    def remember(self, timer: TimerRow) -> None:
+        """A timer that is on the disk, or will be with this turn."""
+        key = (timer.role, timer.run, timer.path)
+        self._due[key] = timer.due
+        heapq.heappush(self._heap, (timer.due, *key))
+
+    def forget(self, role: str, run: str, path: str) -> None:
+        """A timer that was stopped; its entry in the heap is skipped when it comes up."""
+        self._due.pop((role, run, path), None)
+
+    def fire(self) -> None:
+        """Wake the blocks whose time has come, the earliest first. Within a turn."""
+        driver = self._driver
+        for _ in range(BATCH):
+            if not self._heap or self._heap[0][0] > driver.now():
+                return
+            due, role, run, path = heapq.heappop(self._heap)
+            if self._due.get((role, run, path)) != due:
+                continue  # stopped, or set anew
+            del self._due[role, run, path]
+            driver.store.stop_timer(role, run, path)
+            part = driver.part(role, run)
+            if part is not None:
+                driver.feed(part, f"fired:{path}:{due}", event.Fired(driver.now(), path))
+                driver.drain()
+        driver.schedule()
+
+    def set_alarm(self) -> None:
+        """See to it that there is a turn when the earliest timer is due."""
+        while self._heap and self._due.get(self._heap[0][1:]) != self._heap[0][0]:
+            heapq.heappop(self._heap)
+        self.silence()
+        if self._heap:
+            left = self._heap[0][0] - self._driver.now()
+            loop = asyncio.get_running_loop()
+            self._alarm = loop.call_later(min(max(left, 0), LONGEST) / 1000, self._ring)
+
+    def silence(self) -> None:
+        """No alarm rings any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        if self._heap and self._heap[0][0] <= self._driver.now():
+            self._driver.schedule()
+        else:
+            self.set_alarm()
