@@ -126,3 +126,5 @@ def test_a_difference_is_found() -> None:
     assert not matches("a ... c\n", "a b d\n")
     assert matches("", "")
     assert not matches("", "something\n")
+    assert matches("run 0123456789ab, 0.10s\n", "run ba9876543210, 0.07s\n")
+    assert not matches("run 0123456789ab, 2d00h\n", "run 0123456789ab, 3d00h\n")
