@@ -34,7 +34,7 @@ class Automaton:
 
 BROKEN = (
     ("UNCLOSED", r"[\"'][^\r\n]*"),
-    ("ODD_NUMBER", r"[0-9]+(?:\.[0-9]+)?[A-Za-z_][A-Za-z0-9_]*|[0-9]+\.?"),
+    ("ODD_NUMBER", r"[0-9][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*\.?"),
     ("ODD", r"\w+|\S"),
     ("END", r"\Z"),
 )

@@ -132,6 +132,8 @@ class Build:
         return c[0], c[1]
 
     def error(self, c: Children, a: int, z: int) -> tree.ErrorRef:
+        if c[0].text == "event":  # behind `on` it would be a reaction
+            self.findings.append(words.Reserved(span=c[0].span, word="event"))
         return tree.ErrorRef(None, c[0], self._span(a, z))
 
     def error_of(self, c: Children, a: int, z: int) -> tree.ErrorRef:

@@ -104,7 +104,7 @@ class _Printer:
         self.blanks = False
         self.flow_head(flow)
         body = flow.body.span
-        self.inside(lambda: self.flow_body(flow), body.end - 1)
+        self.inside(lambda: self.flow_body(flow), body.end)
         self.unit(_last(body), "}")
         self.blanks = True
         self.comments_before(None)
@@ -121,12 +121,12 @@ class _Printer:
             self.unit(flow.span.to(brace), line, flow.doc)
             return
         self.unit(flow.span.to(_first(paren)), head, flow.doc)
-        self.parts(params, paren.end - 1)
+        self.parts(params, brace.end)
         self.unit(_last(paren).to(brace), tail)
 
     def flow_body(self, flow: tree.Flow) -> None:
         header = header_parts(flow)
-        self.reordered([(span, partial(self.unit, span, text)) for span, text in header])
+        self.reordered([(span, partial(self.unit, span, text, spaced=False)) for span, text in header])
         if header and flow.body.statements:
             self.lines.append("")
         self.statements(flow.body.statements)
@@ -202,7 +202,7 @@ class _Printer:
             return
         self.call(prefix, step.span.to(_first(block)), step.call, " {", step.doc)
         parts = [(clause.span, partial(self.clause, clause)) for clause in clauses]
-        self.inside(lambda: self.reordered(parts), block.end - 1)
+        self.inside(lambda: self.reordered(parts), block.end)
         self.unit(_last(block), "}")
 
     def clause(self, clause: Clause) -> None:
@@ -210,7 +210,7 @@ class _Printer:
             case tree.UndoBy(call=call):
                 self.call("compensate ", clause.span, call, "", None)
             case _:
-                self.unit(clause.span, clause_text(clause))
+                self.unit(clause.span, clause_text(clause), spaced=False)
 
     def call(self, prefix: str, span: Span, call: tree.Call, suffix: str, doc: str | None) -> None:
         """A call on one line, or with one argument a line. `span` reaches to the end of the suffix."""
@@ -220,13 +220,13 @@ class _Printer:
             self.unit(span, line, doc)
             return
         self.unit(span.to(_first(paren)), f"{prefix}{call.service.text}.{call.operation.text}(", doc)
-        self.parts(argument_parts(call.args), paren.end - 1)
+        self.parts(argument_parts(call.args), span.end)
         self.unit(_last(paren).to(span), f"){suffix}")
 
     def map(self, span: Span, head: str, data: MapOf, doc: str | None) -> None:
         """`head`, which ends with a brace, one entry a line, and the closing brace."""
         self.unit(span.to(_first(data.span)), head, doc)
-        self.parts(entry_parts(data.entries), data.span.end - 1)
+        self.parts(entry_parts(data.entries), data.span.end)
         self.unit(_last(data.span), "}")
 
     # ------------------------------------------------------------ blocks
@@ -238,20 +238,20 @@ class _Printer:
             self.unit(statement.span.to(body.span), f"{head} {{}}", statement.doc)
             return
         self.unit(statement.span.to(_first(body.span)), f"{head} {{", statement.doc)
-        self.inside(lambda: self.statements(body.statements), body.span.end - 1)
+        self.inside(lambda: self.statements(body.statements), body.span.end)
         self.unit(_last(body.span), "}")
 
     def fork(self, fork: tree.Fork) -> None:
         braces = self.bracket(fork.span.end)
         self.unit(fork.span.to(_first(braces)), f"{head_text(fork)} {{", fork.doc)
-        self.inside(lambda: self.statements(fork.branches), braces.end - 1)
         end = self.tokens.ends[self.token(braces.end) + 1] if self.tokens else 0  # of `join all`
+        self.inside(lambda: self.statements(fork.branches), end)
         self.unit(Span(braces.source, braces.end - 1, end), f"}} join {fork.join}")
 
     def switch(self, switch: tree.Switch) -> None:
         braces = self.bracket(switch.span.end)
         self.unit(switch.span.to(_first(braces)), f"{head_text(switch)} {{", switch.doc)
-        self.inside(lambda: self.cases(switch), braces.end - 1)
+        self.inside(lambda: self.cases(switch), braces.end)
         self.unit(_last(braces), "}")
 
     def cases(self, switch: tree.Switch) -> None:
@@ -293,8 +293,15 @@ class _Printer:
         if len(parts) == 1 or self.fits(f"{line} {inline}".rstrip()):
             finish(line, wait.doc)
             return
-        self.unit(whole, parts[0], wait.doc, trailing=False)
         outer, self.indent = self.indent, self.indent + INDENT
+        end = whole.end
+        if body is not None:
+            behind = self.inline(body)
+            fits = behind is not None and self.fits(f"{parts[-1]} {behind}")
+            end = body.span.end if fits else self.begin_of(body)
+        self.indent = outer
+        self.unit(Span(whole.source, whole.start, end), parts[0], wait.doc, trailing=False)  # comments of all its lines
+        self.indent += INDENT
         for part in parts[1:-1]:
             self.blanks = False
             self.unit(whole, part, trailing=False)
@@ -303,13 +310,19 @@ class _Printer:
         self.indent = outer
 
     def catch(self, catch: tree.Catch) -> None:
-        head = catch_text(catch)
-        alone = catch.doc is not None or self.has_comments(Span(catch.span.source, -1, catch.span.end))
-        if self.lines[-1] == f"{self.indent}}}" and not alone:
-            self.lines.pop()
-            head = f"}} {head}"
+        """Behind the brace before it, unless a comment or documentation stands between."""
+        before = len(self.lines)
+        hugs = "} " if self.lines[-1] == f"{self.indent}}}" else ""
+        head = f"{hugs}{catch_text(catch)}"
         self.blanks = False
         self.body(head, catch.span.start, catch.body, catch.doc)
+        if hugs and self.lines[before].startswith(f"{self.indent}{head}"):
+            del self.lines[before - 1]
+        elif hugs:
+            line = next(
+                at for at in range(before, len(self.lines)) if self.lines[at].startswith(f"{self.indent}{head}")
+            )
+            self.lines[line] = f"{self.indent}{self.lines[line][len(self.indent) + len(hugs) :]}"
 
     def body(self, head: str, start: int, block: tree.Block, doc: str | None = None) -> None:
         """`head` and what it leads to: one simple statement, behind it or on the next line, or a block."""
@@ -324,7 +337,7 @@ class _Printer:
             self.indent = outer
         else:
             self.unit(Span(source, start, self.begin_of(block)), f"{head} {{", doc)
-            self.inside(lambda: self.statements(block.statements), block.span.end - 1)
+            self.inside(lambda: self.statements(block.statements), block.span.end)
             self.unit(_last(block.span), "}")
 
     def inline(self, block: tree.Block) -> str | None:
@@ -344,26 +357,27 @@ class _Printer:
 
     # ------------------------------------------------------------ lines
 
-    def unit(self, span: Span, text: str, doc: str | None = None, trailing: bool = True) -> None:
-        """A line for what stands at `span`, with the comments before, in and behind it."""
+    def unit(self, span: Span, text: str, doc: str | None = None, trailing: bool = True, spaced: bool = True) -> None:
+        """A line for what stands at `span`, with the comments before, in and behind it; `spaced` when `span` begins where
+        the line did, so that a blank line before it counts."""
         self.comments_before(span.end)
         if doc is not None:
             start = self.docs.get(span.start, span.start)
             for number, line in enumerate(doc.split("\n")):
                 self.line(f"## {line}".rstrip(), start if number == 0 else None)
-        self.line(text, span.start if doc is None else None)
+        self.line(text, span.start if doc is None and spaced else None)
         if trailing:
             self.comment_behind(span.end)
 
-    def parts(self, parts: list[Part], close: int) -> None:
-        """One part a line, up to the closing bracket at `close`."""
+    def parts(self, parts: list[Part], end: int) -> None:
+        """One part a line, up to the closing bracket, whose line ends at `end`."""
 
         def write() -> None:
             for span, text in parts:
                 self.blanks = False
                 self.unit(span, f"{text},")
 
-        self.inside(write, close)
+        self.inside(write, end)
 
     def reordered(self, parts: Sequence[tuple[Span, Callable[[], None]]]) -> None:
         """Print parts in their order, each with the comments that it has in the source, whose order may be another."""
@@ -374,14 +388,14 @@ class _Printer:
             printed[place] = self.lines
         self.lines = before + [line for place in range(len(parts)) for line in printed[place]]
 
-    def inside(self, write: Callable[[], None], close: int) -> None:
-        """Run `write` one step further in; the comments before the closing bracket at `close` belong there too."""
+    def inside(self, write: Callable[[], None], end: int) -> None:
+        """Run `write` one step further in; the comments up to the end of the closing line belong there too."""
         outer, self.indent = self.indent, self.indent + INDENT
         self.blanks = False
         before = len(self.lines)
         write()
         self.blanks = len(self.lines) > before
-        self.comments_before(close)
+        self.comments_before(end)
         self.indent = outer
         self.blanks = False
 

@@ -43,6 +43,28 @@ class Tokens:
             place -= 1
         return place < 0 or text[place] in "\r\n"
 
+    def indentation(self, index: int) -> int:
+        """How far the line of the token is indented."""
+        text, place = self.source.text, self.starts[index]
+        begin = max(text.rfind("\n", 0, place), text.rfind("\r", 0, place)) + 1
+        return len(text[begin:place]) - len(text[begin:place].lstrip())
+
+    def insert(self, index: int, *kinds: int) -> None:
+        """Put tokens without text before the token `index`: what the user forgot."""
+        place = self.ends[index - 1] if index else 0
+        self.kinds[index:index] = kinds
+        self.starts[index:index] = self.ends[index:index] = [place] * len(kinds)
+        self._move(index, len(kinds))
+
+    def delete(self, index: int, count: int) -> None:
+        """Take `count` tokens out."""
+        del self.kinds[index : index + count], self.starts[index : index + count], self.ends[index : index + count]
+        self._move(index + count, -count)
+
+    def _move(self, index: int, by: int) -> None:
+        """Documentation before the token `index`, or before a later one, has moved with it."""
+        self.docs = {at + by if at >= index else at: lines for at, lines in self.docs.items()}
+
 
 # Characters that a reader can't see or that turn the direction of the text round: a flow must be what it looks like.
 HIDDEN = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")

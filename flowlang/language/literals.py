@@ -11,7 +11,9 @@ from flowlang.source import Span
 from flowlang.values import DECIMALS, MAX_INT, Duration
 
 SIMPLE = {'"': '"', "'": "'", "\\": "\\", "n": "\n", "t": "\t", "r": "\r"}
+PAIR = re.compile(r"\\u([dD][89abAB][0-9A-Fa-f]{2})\\u([dD][c-fC-F][0-9A-Fa-f]{2})")
 ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
+SOUND = re.compile(r"[0-9]+(?:ms|s|m|h|d|w)")
 SURROGATES = range(0xD800, 0xE000)
 DIGITS = 34
 
@@ -44,7 +46,7 @@ def decimal(span: Span, findings: list[Diagnostic]) -> Decimal:
 
 def duration(span: Span, findings: list[Diagnostic]) -> Duration:
     """A whole number of one unit."""
-    if not span.text[-1:].isalpha():  # a broken number, reported by the lexer
+    if not SOUND.fullmatch(span.text):  # reported by the lexer, or as a number without unit
         return Duration(0)
     try:
         return Duration.parse(span.text)
@@ -63,6 +65,17 @@ def unquote(span: Span, findings: list[Diagnostic]) -> str:
         return body
     parts, place = [], 0
     for match in ESCAPE.finditer(body):
+        if match.start() < place:  # the second half of a pair
+            continue
+        if pair := PAIR.match(body, match.start()):
+            whole = 0x10000 + (int(pair[1], 16) - 0xD800) * 0x400 + int(pair[2], 16) - 0xDC00
+            finding = words.NoCharacter(
+                span=_inside(span, pair), code_point=f"U+{pair[1].upper()}", hint=f"write `\\u{{{whole:X}}}`"
+            )
+            findings.append(finding)
+            parts.append(body[place : match.start()])
+            place = pair.end()
+            continue
         parts.append(body[place : match.start()])
         place = match.end()
         code = match[1] or match[2]

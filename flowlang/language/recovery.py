@@ -1,36 +1,21 @@
 """Goes on after a syntax error, so that one run reports every mistake of a file and no mistake twice.
 
-From the cheapest to the most drastic: take one token for the one that was meant (`=` for `==`, a reserved word for a
-name), put in one sign that is missing, skip to the bracket that closes the broken part, skip to the next statement or
-clause keyword that is first on its line and drop from the stack what was begun. The first three keep the layout out of it.
+From the cheapest to the most drastic: take the tokens for those that were meant (mistakes.py), skip to the bracket that
+closes the broken part, skip to the next keyword of a statement or clause that is first on its line and drop from the stack
+what was begun. Only the last looks at the layout. A second error on a line that was skipped, or on one where a literal
+was broken, is not reported: it would be the same mistake.
 """
 
 from __future__ import annotations
 
-from functools import cache
-
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import words
 from flowlang.language.automaton import automaton
-from flowlang.language.lexer import Tokens
+from flowlang.language.lexer import MAX_FINDINGS, Tokens
+from flowlang.language.mistakes import HEADER, LATER, OUTSIDE, diagnose
+from flowlang.language.stack import beginnings, begins_line, shifts_from, swallowed
 
-MAX_ERRORS = 100
-
-BEGINNINGS = {
-    "use": ("use",),
-    "flow_head": ("flow",),
-    "header": ("version", "key", "owner"),
-    "statement": ("step", "let", "emit", "fail", "return", "sequence", "fork", "switch", "wait", "scope"),
-    "branch": ("branch",),
-    "step_clause": ("compensate", "retry", "timeout"),
-    "case": ("case",),
-    "default": ("else",),
-    "catch": ("catch",),
-}
-"""The words with which the parts of a list begin: where reading can go on."""
-
-MISSING = ("=", ":", "->", ",", ".", "(", "{")
-"""Signs that are put in when nothing else is wrong."""
+LOOSE = frozenset((*LATER, *OUTSIDE, *HEADER, "for"))
 
 
 class Recovery:
@@ -41,117 +26,121 @@ class Recovery:
         self.whole = True  # nothing was dropped: the tree is what the user meant
         self.strays: list[int] = []  # depth on the stack of the bracket in which an opening brace was skipped
         self._errors = 0
+        self._spoilt = {finding.span.line for finding in tokens.findings}
 
-    def repair(self, stack: list[int], place: int) -> int | None:
+    def repair(self, stack: list[int], firsts: list[int], place: int) -> int | None:
         """Report the token at `place`, which can't stand there. Shortens `stack`; gives the place to go on from, or None."""
+        tokens = self.tokens
         self._errors += 1
-        if self._errors > MAX_ERRORS:
-            self._say(words.TooManyErrors(span=self.tokens.span(place, place), limit=MAX_ERRORS))
+        if self._errors > MAX_FINDINGS:
+            tokens.findings.append(words.TooManyErrors(span=tokens.span(place, place), limit=MAX_FINDINGS))
+            self.whole = False
             return None
-        self.whole = False
-        self._say(words.Unexpected(span=self.tokens.span(place, place), expected="something else", found="x"))
-        return self.resume(stack, place)
+        depth = swallowed(tokens, stack, firsts, place)
+        if depth:
+            place -= 1
+            del stack[depth:]
+            self._report(
+                words.Unfinished(span=tokens.span(place - 1, place - 1), sign=tokens.text(place - 1)[:20]), place
+            )
+            self.whole = False
+            return self.resume(stack, place)
+        mistake = diagnose(tokens, stack, firsts, place)
+        self._report(mistake.finding, place)
+        self.whole = self.whole and mistake.whole
+        if mistake.drop:
+            del stack[-mistake.drop :]
+        if mistake.mended:
+            return place
+        after = self.resume(stack, place, loose=True)
+        if after != place:
+            self._spoilt.add(tokens.span(place, place).line)
+        return after
 
-    def _say(self, finding: Diagnostic) -> None:
-        self.tokens.findings.append(finding)
+    def _report(self, finding: Diagnostic, place: int) -> None:
+        if not {finding.span.line, self.tokens.span(place, place).line} & self._spoilt:
+            self.tokens.findings.append(finding)
 
-    # ------------------------------------------------------------ going on
-
-    def resume(self, stack: list[int], place: int) -> int | None:
-        """Skip from `place` to where reading can go on."""
+    def resume(self, stack: list[int], place: int, loose: bool = False) -> int | None:
+        """Skip from `place` to where reading can go on. With `loose` words that begin no statement of today stop it too,
+        where a statement could stand and no brace was skipped: they are mistakes of their own."""
         tables, kinds = automaton(), self.tokens.kinds
-        openers, closers = (
-            {tables.signs[s] for s in "([{"},
-            {tables.signs[s]: tables.signs[o] for s, o in zip(")]}", "([{", strict=False)},
-        )
+        signs = tables.signs
+        pairs = {signs[")"]: signs["("], signs["]"]: signs["["], signs["}"]: signs["{"]}
         opened: list[int] = []
+        begin = place
         while kinds[place]:
             kind = kinds[place]
-            if kind in _beginnings() and self.tokens.first_on_line(place):
-                keep = self._begins(stack, kind)
+            if begins_line(self.tokens, place):
+                keep = _keep_for(stack, kind)
                 if keep:
                     del stack[keep:]
-                    base = self._bracket(stack)
-                    self.strays += [base] * opened.count(tables.signs["{"])
+                    self.strays += [_brace(stack)] * opened.count(signs["{"])
                     return place
-            if kind in openers:
+            if (
+                loose
+                and place > begin
+                and not opened
+                and self.tokens.text(place) in LOOSE
+                and self.tokens.first_on_line(place)
+            ):
+                keep = _keep_for(stack, tables.words["step"])
+                if keep:
+                    del stack[keep:]
+                    return place
+            if kind in pairs.values():
                 opened.append(kind)
-            elif kind in closers:
-                if closers[kind] in opened:
-                    while opened.pop() != closers[kind]:
-                        pass
-                else:
-                    if self._closes(stack, kind, closers[kind]):
-                        return place
+            elif kind in pairs and pairs[kind] in opened:
+                while opened.pop() != pairs[kind]:
+                    pass
+            elif kind in pairs and _close(stack, kind, pairs[kind]):
+                return place
             place += 1
         return None
 
-    def _begins(self, stack: list[int], kind: int) -> int:
-        """How much of the stack to keep so that `kind` begins a part of a list; 0 when nothing waits for one."""
-        lists = _beginnings()[kind]
-        states = automaton().states
-        for keep in range(len(stack), 0, -1):
-            state = shifts_from(stack[:keep], kind)
-            if state is not None and any(symbol in states[state] for symbol in lists):
-                return keep
-        return 0
-
-    def _closes(self, stack: list[int], kind: int, opener: int) -> bool:
-        """Shorten the stack so that the closing bracket `kind` can follow; drops the bracket when nothing of it is good."""
-        tables = automaton()
-        bracket = len(stack) - 1
-        openers = {tables.signs[s] for s in "([{"}
-        while bracket > 0 and (
-            tables.enters[stack[bracket]] != opener
-            if kind == tables.signs["}"]
-            else tables.enters[stack[bracket]] not in openers
-        ):
-            bracket -= 1
-        if bracket <= 0 or tables.enters[stack[bracket]] != opener:
-            return False
-        for keep in range(len(stack), bracket, -1):
-            if shifts_from(stack[:keep], kind) is not None:
-                del stack[keep:]
-                return True
-        del stack[bracket:]
-        return False
-
     def is_stray(self, stack: list[int]) -> bool:
         """Whether the `}` that comes next belongs to a brace that was skipped; takes note of it."""
-        if self._bracket(stack) != self.strays[-1]:
+        if _brace(stack) != self.strays[-1]:
             return False
         self.strays.pop()
         return True
 
-    def _bracket(self, stack: list[int]) -> int:
-        """Where on the stack the innermost open brace is."""
-        tables = automaton()
-        brace = tables.signs["{"]
-        return next((i for i in range(len(stack) - 1, 0, -1) if tables.enters[stack[i]] == brace), 0)
 
-
-def shifts_from(stack: list[int], kind: int) -> int | None:
-    """The state in which `kind` is shifted after the reductions that it asks for; None when it can't stand here."""
+def _keep_for(stack: list[int], kind: int) -> int:
+    """How much of the stack to keep so that `kind` begins a part of a list; 0 when nothing waits for one."""
     tables = automaton()
-    stack = list(stack)
-    while True:
-        action = tables.states[stack[-1]].get(kind)
-        if action is None:
-            return None
-        if action >= 0:
-            return stack[-1]
-        left, size, _, _ = tables.rules[~action]
-        if size:
-            del stack[-size:]
-        stack.append(tables.states[stack[-1]][left])
+    states = tables.states
+    for keep in range(len(stack), 0, -1):
+        if keep < len(stack) and tables.enters[stack[keep]] == tables.number["headers"]:
+            return 0  # a header line among the statements: going back to the header would forget them
+        state = shifts_from(stack[:keep], kind)
+        if state is not None and any(symbol in states[state] for symbol in beginnings()[kind]):
+            return keep
+    return 0
 
 
-@cache
-def _beginnings() -> dict[int, tuple[int, ...]]:
-    """From the kind of a keyword to the symbols that it can begin."""
+def _close(stack: list[int], kind: int, opener: int) -> bool:
+    """Shorten the stack so that the closing bracket `kind` can follow. When nothing inside of the brackets was good they
+    are dropped with what they belong to, and the bracket is skipped. One of another kind that is open stops all but `}`."""
     tables = automaton()
-    found: dict[int, list[int]] = {tables.number["ON_EVENT"]: [tables.number["header"]]}
-    for symbol, texts in BEGINNINGS.items():
-        for text in texts:
-            found.setdefault(tables.words[text], []).append(tables.number[symbol])
-    return {kind: tuple(symbols) for kind, symbols in found.items()}
+    openers = {tables.signs[sign] for sign in "([{"}
+    bracket = len(stack) - 1
+    while bracket > 0 and tables.enters[stack[bracket]] != opener:
+        if kind != tables.signs["}"] and tables.enters[stack[bracket]] in openers:
+            return False
+        bracket -= 1
+    if bracket <= 0:
+        return False
+    for keep in range(len(stack), bracket, -1):
+        if shifts_from(stack[:keep], kind) is not None:
+            del stack[keep:]
+            return True
+    del stack[bracket:]
+    return False
+
+
+def _brace(stack: list[int]) -> int:
+    """Where on the stack the innermost open brace is."""
+    tables = automaton()
+    brace = tables.signs["{"]
+    return next((i for i in range(len(stack) - 1, 0, -1) if tables.enters[stack[i]] == brace), 0)

@@ -79,7 +79,10 @@ class Shapes:
         if found := HIDDEN.search(scalar.text):
             self.say(words.HiddenCharacter(span=scalar.span, code_point=f"U+{ord(found[0][0]):04X}"))
             return None
-        lines = scalar.text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+        text = scalar.text.replace("\r\n", "\n").replace("\r", "\n")
+        if scalar.span.text[:1] in ("|", ">"):  # a block of text ends with a line break that says nothing
+            text = text.removesuffix("\n")
+        lines = text.split("\n")
         return "\n".join(line.rstrip() for line in lines)
 
     # ------------------------------------------------------------ shapes

@@ -78,7 +78,7 @@ def _run(found: Tokens, start: str) -> Any:
     while True:
         action = states[stack[-1]].get(kind)
         if action is None:
-            after = recovery.repair(stack, place)
+            after = recovery.repair(stack, firsts, place)
         elif action < 0:
             left, size, do, function, places = rules[~action]
             if do is UNIT:

@@ -259,7 +259,9 @@ class _Reader(Values):
             if scalar is None:
                 continue
             parts = self.dotted(scalar)
-            if len(parts) == 1 and (name := self.name(scalar)):
+            if scalar.text == "event":  # in text, `on event` is a reaction
+                self.say(words.Reserved(span=scalar.span, word="event"))
+            elif len(parts) == 1 and (name := self.name(scalar)):
                 found.append(tree.ErrorRef(None, name, scalar.span))
             elif len(parts) == 2:
                 found.append(tree.ErrorRef(parts[0], parts[1], scalar.span))
@@ -298,7 +300,7 @@ class _Reader(Values):
         subject = self.expression(parts.get("of"))
         at = self.word(parts.get("at"), "a service")
         cases = [self.case(item, "of" in parts) for item in self.listing(parts.get("cases"), "a list of cases")]
-        if "cases" in parts and not cases:
+        if isinstance(parts.get("cases"), Listing) and not cases:
             self.shape(parts["cases"], "at least one case")
         default = self.block(parts.get("else"))
         kept = tuple(case for case in cases if case is not None)
@@ -342,9 +344,9 @@ class _Reader(Values):
         where, at = self.expression(parts.get("where")), self.word(parts.get("at"), "a service")
         limit: tree.Within | tree.Forever | None = None
         if "forever" in parts:
-            for other in ("within", "else"):
-                if other in parts:
-                    self.say(twin_words.Conflict(span=self.key_of(node, other), key=other, other="forever"))
+            other = next((key for key in ("within", "else") if key in parts), None)
+            if other:
+                self.say(twin_words.Conflict(span=self.key_of(node, other), key=other, other="forever"))
             forever = self.scalar(parts["forever"], "`true`")
             if forever is not None and resolved(forever) is not True:
                 self.shape(forever, "`true`")

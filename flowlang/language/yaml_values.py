@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields, replace
+from dataclasses import fields
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -154,14 +154,14 @@ class Values(Shapes):
             if isinstance(value, expression.Literal) and not findings:
                 assert isinstance(value.value, Duration)
                 return tree.Time(value.value, scalar.span)
-            self.findings += [replace(finding, span=scalar.span) for finding in findings]
+            self.findings += [finding.but(span=scalar.span) for finding in findings]
         self.whole = False
         return None
 
 
 def _placed(finding: Diagnostic, span: Span) -> Diagnostic:
     """The same finding at another place."""
-    return replace(finding, span=span, related=tuple(Label(span, label.text) for label in finding.related))
+    return finding.but(span=span, related=tuple(Label(span, label.text) for label in finding.related))
 
 
 def _moved(part: Any, span: Span) -> Any:

@@ -1,0 +1,175 @@
+"""Syntax errors on the guilty line: `# error: FL0121` at the end of a line says which codes are reported there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from flowlang.diagnostic import Diagnostic
+from flowlang.language import text
+from flowlang.source import Source
+
+EXPECTED = re.compile(r"# (?:error|warning): ([FL0-9 ,]+)")
+
+CASES = {
+    "several mistakes in one file": """
+        use contracts "contracts/*.yaml"
+        flow f(order: Order) -> Receipt {
+          key order.                                     # error: FL0132
+          step a orders.read(order)                      # error: FL0122
+          let b = order.total +                          # error: FL0132
+          step c = orders.read(id: order.id total: 1)    # error: FL0122
+          fork {
+            step d = orders.read(id order.id)            # error: FL0122
+            step e = orders.read()
+          }                                              # error: FL0141
+          step c = orders.read(order { compensate none } # error: FL0122
+          swich order.kind { }                           # error: FL0126
+          step g = orders.read() { timeout 10 }          # error: FL0114
+          return { id: order.id }
+        }
+    """,
+    "a scope whose head is broken does not spoil what follows": """
+        flow f() {
+          scope {                                        # error: FL0121
+            step a = x.a()
+            step b = x.b(                                # error: FL0132
+            step c = x.c()
+          } catch Odd -> {
+            step d = x.d(1 1)                            # error: FL0121
+          }
+          let e = (1 + 2))                               # error: FL0124
+          return e
+        }
+    """,
+    "a switch whose head is broken has no further errors": """
+        flow f(order: Order) {
+          switch order kind {                            # error: FL0121
+            case "a" -> {}
+            case "b" -> step a = x.a()
+            else -> {}
+          }
+          step b x.b()                                   # error: FL0122
+        }
+    """,
+    "clauses are read one by one": """
+        flow f() {
+          step a = x.a() {
+            compensate x.b(id a.id)                      # error: FL0122
+            retry x                                      # error: FL0121
+            timeout 10                                   # error: FL0114
+            retry 3 backof 1s..2s                        # error: FL0121
+          }
+          step b = x.b() { timeout ten }                 # error: FL0121
+        }
+    """,
+    "words of later versions": """
+        flow f() {
+          repeat { step a = x.a() } until true at most 3 # error: FL0127
+          commit                                         # error: FL0127
+          wait 5m                                        # error: FL0127
+          for each x in y { }                            # error: FL0127
+          race { }                                       # error: FL0127
+          fork { step b = x.b() } join any               # error: FL0127
+          scope s { } on event "x" -> { }                # error: FL0127
+          let repeat = 1                                 # error: FL0125
+        }
+    """,
+    "words of other languages": """
+        flow f(x: T) {
+          if x.ok { return 1 }                           # error: FL0126
+          let a = 1
+          try { fail Odd }                               # error: FL0126
+          let b = 1
+          x = 1                                          # error: FL0126
+          let y = x and x                                # error: FL0130
+          let z = x = y                                  # error: FL0128
+          let w == 1                                     # error: FL0129
+          emit order.done                                # error: FL0131
+          wait for event order.done forever              # error: FL0131
+          switch { case x => return 1  else -> {} }      # error: FL0107
+        }
+    """,
+    "reserved words": """
+        flow f(on: T, else: T) {                         # error: FL0125
+          step switch = x.a()                            # error: FL0125
+          let null = 1                                   # error: FL0125
+          let ok = { in: 1, "x y": 2, at: x.step.else }
+          scope catch { } catch as -> {}                 # error: FL0125 FL0121
+          let v = key.id                                 # error: FL0125
+          step a = flow.switch(order: 1, case: 2)
+        }
+    """,
+    "clauses outside of their statement": """
+        flow f(x: T) {
+          step a = x.a()
+          timeout 10s                                    # error: FL0147
+          catch Odd -> {}                                # error: FL0147
+          case 1 -> {}                                   # error: FL0147
+          key x.id                                       # error: FL0146
+          branch b {}                                    # error: FL0147
+        }
+    """,
+    "literals": """
+        flow f() {
+          let a = 'x\\q'                                 # error: FL0110
+          let b = "\\ud800"                              # error: FL0111
+          let c = "\\u{110000}"                          # error: FL0111
+          let d = 99999999999999999999                   # error: FL0115
+          let e = 1.2.3                                  # error: FL0112
+          let f = 3days                                  # error: FL0113
+          let g = 1e999                                  # error: FL0117
+          let h = f("open)                               # error: FL0109
+          let i = x § y                                  # error: FL0107
+          let j = 3x                                     # error: FL0112
+        }
+    """,
+    "said twice": """
+        flow f() {
+          version 1
+          version 2                                      # error: FL0144
+          step a = x.a(b: 1, b: 2) {                     # error: FL0145
+            timeout 1s
+            timeout 2s                                   # error: FL0144
+          }
+          let m = { a: 1, "a": 2 }                       # error: FL0145
+        }
+    """,
+    "documentation of nothing": """
+        ## of nothing                                    # warning: FL0901
+        use contracts "x.yaml"
+        ## of the flow
+        flow f() {
+          ## of the step
+          step a = x.a() {
+            ## of nothing                                # warning: FL0901
+            timeout 1s
+          }
+          switch {
+            ## of the case
+            case true -> {}
+            ## of nothing                                # warning: FL0901
+            else -> {}
+          }
+          ## of nothing                                  # warning: FL0901
+        }
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_errors_stand_on_the_guilty_line(name: str) -> None:
+    source = Source("case.flow", CASES[name])
+    _, findings = text.parse(source)
+    expected = {
+        (number, code)
+        for number, line in enumerate(CASES[name].split("\n"), 1)
+        for match in EXPECTED.finditer(line)
+        for code in match[1].replace(",", " ").split()
+    }
+    assert {(finding.span.line, finding.code) for finding in findings} == expected, _shown(findings)
+
+
+def _shown(findings: list[Diagnostic]) -> str:
+    return "\n".join(f"{f.span.line}:{f.span.column} {f.code} {f.say(f.message)}" for f in findings)
