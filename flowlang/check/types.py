@@ -20,6 +20,7 @@ from flowlang.check.words.data import Unreachable
 from flowlang.check.words.saga import UndoReadsAbsent
 from flowlang.check.words.types import (
     LetOfTwoTypes,
+    ManyReturns,
     MisplacedReturn,
     MissingArgument,
     NoInput,
@@ -76,6 +77,9 @@ HINTS, FEW = 50, 1000
 
 KEYS: tuple[Type, ...] = (STRING, INT, DECIMAL)
 
+MOST_RETURNS = 50
+"""Each early return nests the rest of the flow one level deeper, and the phases walk it recursively."""
+
 FORK = "inside a fork", "branches run together, so one of them cannot end the flow for the others"
 SCOPE = "in the body of a scope", "put it behind the scope, or in a case or handler"
 
@@ -98,6 +102,7 @@ class _Typing:
         self.arms: tuple[Arm, ...] = ()
         self.undoing = False
         self.unknown = 0
+        self.returns = 0
 
     def flow_(self) -> None:
         flow, names = self.flow, Names()
@@ -274,6 +279,9 @@ class _Typing:
             self.typed(statement.value, names)
             self.found.append(NoOutput(span=statement.span, flow=self.flow.name.text))
             return
+        self.returns += 1
+        if self.returns == MOST_RETURNS + 1:
+            self.found.append(ManyReturns(span=statement.span, limit=MOST_RETURNS))
         if no_return is not None:
             where, why = no_return
             self.found.append(MisplacedReturn(span=statement.span, where=where, why=why))

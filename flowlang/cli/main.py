@@ -122,8 +122,13 @@ group = Commands(
 )
 
 
+DEEPEST = 5000
+"""Frames: the phases walk a flow recursively, up to 64 brackets and 50 early returns deep, some 20 frames for each."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; never lets an exception out, so never shows a traceback unasked."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may hold what the terminal's encoding cannot show
             stream.reconfigure(errors="backslashreplace")

@@ -224,6 +224,37 @@ class MisplacedReturn(Diagnostic):
     why: str
 
 
+class ManyReturns(Diagnostic):
+    """More places that return than a flow can have."""
+
+    code = "FL0355"
+    message = "this flow returns in more than {limit} places"
+    help = "name the output with a `let` in each case, and return it once after them"
+    explanation = (
+        "After a `return` in a case the rest of the flow is understood to stand in the other cases, so each early return "
+        "nests the rest one level deeper. A flow that returns in very many places can't be followed by its readers either."
+    )
+    bad = example(
+        "step review = risk.review(orderId: order.id)\nswitch {\n"
+        + "\n".join(f"  case order.total == {n} -> return {{ orderId: order.id }}" for n in range(51))
+        + "\n  else -> {}\n}\nreturn { orderId: order.id }",
+        "example(order: Order) -> Receipt",
+    )
+    good = example(
+        """
+        step review = risk.review(orderId: order.id)
+        switch {
+          case order.total > 1000 -> let id = order.id + "-large"
+          else -> let id = order.id
+        }
+        return { orderId: id }
+        """,
+        "example(order: Order) -> Receipt",
+    )
+
+    limit: int
+
+
 class StartAndParameters(Diagnostic):
     """A flow that starts by an event and has parameters too."""
 
