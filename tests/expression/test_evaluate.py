@@ -436,6 +436,21 @@ def test_depth_does_not_matter(levels: int) -> None:
     assert compile_expr(nested(levels))({}) == (-1) ** levels
 
 
+@pytest.mark.parametrize("levels", [1, 28, 29, 30, 31, 32, 100])
+def test_what_may_be_absent_does_not_depend_on_depth(levels: int) -> None:
+    path = "x" + ".y" * levels
+    record: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        record = {"y": record}
+    assert value_of(f"has({path})", x=record) is False
+    assert value_of(f"has({path}.z.z)", x=record) is False
+    assert value_of(f"{path} == null", x=record) is True
+    assert value_of(f"{path}.orValue(5)", x=record) == 5
+    assert value_of(path, x=record) is ABSENT
+    with pytest.raises(ExpressionError, match="is absent"):
+        value_of(f"{path}.z", x=record)
+
+
 def test_conditions_of_two_thousand_parts_stop_early() -> None:
     expr: Expr = Ref("no", NOWHERE)
     for _ in range(2_000):

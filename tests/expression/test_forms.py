@@ -64,6 +64,7 @@ TEXTS: list[tuple[Expr, str]] = [
     (lit('say "hi"\n\\'), '"say \\"hi\\"\\n\\\\"'),
     (lit("\u202e"), '"\\u202e"'),
     (dot(dot(A, "b"), "c", optional=True), "a.b.?c"),
+    (dot(dot(dot(A, "b", optional=True), "c"), "d"), "a.?b.c.d"),
     (dot(lit(3), "x"), "(3).x"),
     (method(lit("x"), "size"), '"x".size()'),
     (dot(Unary("-", A, NOWHERE), "x"), "(-a).x"),

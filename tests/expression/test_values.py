@@ -316,6 +316,13 @@ def test_depth_of_objects_is_bounded(thing: Any) -> None:
         from_python(thing)
 
 
+def test_size_of_strings_is_bounded() -> None:
+    for thing in (["x" * 1_000_000] * 17, {"x" * 1_000_000 + str(n): 1 for n in range(17)}):
+        for check in (from_python, measure):
+            with pytest.raises(BadValue, match=r"too large|larger than"):
+                check(thing)
+
+
 def test_size_of_objects_is_bounded() -> None:
     shared: Any = "x" * 1000
     for _ in range(40):
