@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,50 +50,49 @@ NESTED = "(" * 20_000 + "1" + ")" * 20_000
 BLOCKS = "sequence {\n" * 20_000 + "}\n" * 20_000
 
 TEXT = {
-    "empty file": (b"", []),
-    "only comments": (b"# nothing\n# here\n", []),
+    "empty file": (b"", [("FL0103", 1, 1)]),
+    "only comments": (b"# nothing\n# here\n", [("FL0103", 3, 1)]),
     "byte order mark": (b"\xef\xbb\xbf" + body(STEP).encode(), []),
     "CRLF": (body(STEP).replace("\n", "\r\n").encode(), []),
-    "invalid UTF-8": (body(STEP).encode() + b"# \xff\n", []),
-    "20,000 parentheses": (body(f"let x = {NESTED}\n").encode(), []),
-    "20,000 blocks": (body(BLOCKS).encode(), []),
-    "a sum of 10,000 terms": (body("let x = " + " + ".join(["1"] * 10_000) + "\n").encode(), []),
-    "a number of 5,000 digits": (body("  let x = " + "9" * 5_000 + "\n").encode(), []),
-    "unterminated string": (body('  let x = "abc\n').encode(), []),
-    "duplicate names": (body(STEP + STEP).encode(), []),
-    "reserved word": (body("  let case = 1\n").encode(), []),
-    "a way into Python": (body("  let x = ().__class__\n").encode(), []),
-    "a way into Python by attributes": (body("  let x = order.__class__\n").encode(), []),
-    "NUL": (body("  let x = 1\0\n").encode(), []),
+    "invalid UTF-8": (body(STEP).encode() + b"# \xff\n", [("FL0101", 5, 3)]),
+    "20,000 parentheses": (body(f"let x = {NESTED}\n").encode(), [("FL0151", 3, 72)]),
+    "20,000 blocks": (body(BLOCKS).encode(), [("FL0151", 66, 10)]),
+    "a sum of 10,000 terms": (body("let x = " + " + ".join(["1"] * 10_000) + "\n").encode(), [("FL0152", 3, 9)]),
+    "a number of 5,000 digits": (body("  let x = " + "9" * 5_000 + "\n").encode(), [("FL0115", 3, 11)]),
+    "unterminated string": (body('  let x = "abc\n').encode(), [("FL0109", 3, 11)]),
+    "duplicate names": (body(STEP + STEP).encode(), [("FL0228", 4, 8)]),
+    "reserved word": (body("  let case = 1\n").encode(), [("FL0125", 3, 7)]),
+    "a way into Python": (body("  let x = ().__class__\n").encode(), [("FL0121", 3, 12)]),
+    "a way into Python by attributes": (body("  let x = order.__class__\n").encode(), [("FL0302", 3, 17)]),
+    "NUL": (body("  let x = 1\0\n").encode(), [("FL0106", 3, 12)]),
     "a string of 1 MB": (body('  let x = "' + "a" * 1_000_000 + '"\n').encode(), []),
-    "100,000 names in one line": (body("  let x = " + " ".join(["a"] * 100_000) + "\n").encode(), []),
+    "100,000 names in one line": (body("  let x = " + " ".join(["a"] * 100_000) + "\n").encode(), [("FL0126", 3, 13)]),
 }
 
 TWIN = {
-    "on as a key": (YAML + "on: { event: a }\n", []),
-    "no is a text": (YAML.replace("name: f", "name: no"), []),
-    "010 is no version": (YAML.replace("name: f", "name: f, version: 010"), []),
+    "on as a key": (YAML + "on: { event: a }\n", [("FL0167", 6, 1)]),
+    "no is a name": (YAML.replace("name: f", "name: no"), []),
+    "010 is ambiguous": (YAML.replace("name: f", "name: f, version: 010"), [("FL0190", 1, 48)]),
     "22:30 is a text": (YAML.replace("name: f", "name: f, version: 22:30"), []),
-    "duplicate keys": (YAML + "input: { order: Order }\n", []),
-    "60 KB of brackets": ("[" * 60_000, []),
-    "60 KB of braces": ("{a: " * 15_000, []),
-    "60 KB of dashes": ("- " * 30_000, []),
+    "duplicate keys": (YAML + "input: { order: Order }\n", [("FL0179", 6, 1)]),
+    "60 KB of brackets": ("[" * 60_000, [("FL0184", 1, 201)]),
+    "60 KB of braces": ("{a: " * 15_000, [("FL0184", 1, 801)]),
+    "60 KB of dashes": ("- " * 30_000, [("FL0184", 1, 401)]),
     "alias bomb": (
-        "a: &a [x]\n"
-        + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
-        [],
+        "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi")),
+        [("FL0180", 1, 4)],
     ),
-    "merge key": (YAML + "<<: { owner: orders }\n", []),
-    "python object": (YAML + "owner: !!python/object/apply:os.system [ls]\n", []),
-    "several documents": (YAML + "---\n" + YAML, []),
-    "tabs": (YAML + "owner:\n\torders\n", []),
-    "a date": (YAML.replace("name: f", "name: 2026-01-01"), []),
-    "unknown key": (YAML + "retries: 3\n", []),
-    "misspelt key": (YAML.replace("input:", "imput:"), []),
-    "empty file": ("", []),
-    "only comments": ("# nothing\n", []),
-    "a list": ("- a\n", []),
-    "a control character": (YAML + "owner: \x01\n", []),
+    "merge key": (YAML + "<<: { owner: orders }\n", [("FL0181", 6, 1)]),
+    "python object": (YAML + "owner: !!python/object/apply:os.system [ls]\n", [("FL0182", 6, 8), ("FL0169", 6, 8)]),
+    "several documents": (YAML + "---\n" + YAML, [("FL0183", 6, 1)]),
+    "tabs": (YAML + "owner:\n\torders\n", [("FL0178", 7, 1)]),
+    "a date": (YAML.replace("name: f", "name: 2026-01-01"), [("FL0108", 1, 36)]),
+    "unknown key": (YAML + "retries: 3\n", [("FL0167", 6, 1)]),
+    "misspelt key": (YAML.replace("input:", "imput:"), [("FL0167", 3, 1)]),
+    "empty file": ("", [("FL0188", 1, 1)]),
+    "only comments": ("# nothing\n", [("FL0188", 1, 1)]),
+    "a list": ("- a\n", [("FL0169", 1, 1)]),
+    "a control character": (YAML + "owner: \x01\n", [("FL0186", 6, 8)]),
 }
 
 
@@ -121,23 +121,26 @@ def with_input(schema: str) -> str:
 
 
 CONTRACT_FILES = {
-    "http $ref": (with_input('{ $ref: "http://example.org/a.yaml" }'), []),
-    "file $ref": (with_input('{ $ref: "file:///etc/passwd" }'), []),
-    "$ref out of the project": (with_input('{ $ref: "../../../etc/passwd" }'), []),
-    "$ref to an absolute path": (with_input('{ $ref: "/etc/passwd" }'), []),
-    "$ref to nothing": (with_input('{ $ref: "#/schemas/Nothing" }'), []),
-    "recursive $ref": (with_input('{ $ref: "#/schemas/A" }') + "schemas: { A: { $ref: '#/schemas/A' } }\n", []),
-    "misspelt keyword": (with_input("{ type: object, propertys: { orderId: { type: string } } }"), []),
-    "misspelt word of a contract": (CONTRACT.replace("operations:", "operatons:"), []),
+    "http $ref": (with_input('{ $ref: "http://example.org/a.yaml" }'), [("FL0382", 6, 20)]),
+    "file $ref": (with_input('{ $ref: "file:///etc/passwd" }'), [("FL0383", 6, 20)]),
+    "$ref out of the project": (with_input('{ $ref: "../../../etc/passwd" }'), [("FL0383", 6, 20)]),
+    "$ref to an absolute path": (with_input('{ $ref: "/etc/passwd" }'), [("FL0383", 6, 20)]),
+    "$ref to nothing": (with_input('{ $ref: "#/schemas/Nothing" }'), [("FL0385", 6, 20)]),
+    "recursive $ref": (
+        with_input('{ $ref: "#/schemas/A" }') + "schemas: { A: { $ref: '#/schemas/A' } }\n",
+        [("FL0386", 8, 23)],
+    ),
+    "misspelt keyword": (with_input("{ type: object, propertys: { orderId: { type: string } } }"), [("FL0380", 6, 28)]),
+    "misspelt word of a contract": (CONTRACT.replace("operations:", "operatons:"), [("FL0330", 3, 1)]),
     "catastrophic pattern": (
         with_input('{ type: object, properties: { orderId: { type: string, pattern: "^(a+)+$" } } }'),
-        [],
+        [("FL0388", 6, 76)],
     ),
-    "no service": ("title: nobody\n", []),
-    "an empty contract": ("", []),
-    "deep schema": (with_input("{ items: " * 5_000 + "{}" + " }" * 5_000), []),
-    "60 KB of brackets": ("[" * 60_000, []),
-    "two contracts of one service": (CONTRACT.replace("service: risk", "service: orders"), []),
+    "no service": ("title: nobody\n", [("FL0332", 1, 1)]),
+    "an empty contract": ("", [("FL0188", 1, 1)]),
+    "deep schema": (with_input("{ items: " * 5_000 + "{}" + " }" * 5_000), [("FL0184", 6, 885)]),
+    "60 KB of brackets": ("[" * 60_000, [("FL0184", 1, 101)]),
+    "two contracts of one service": (CONTRACT.replace("service: risk", "service: orders"), [("FL0337", 1, 10)]),
 }
 
 
@@ -158,22 +161,22 @@ def order(old: str, new: str) -> bytes:
 
 
 INPUTS = {
-    "NaN": (order("120.5", "NaN"), []),
-    "1e999": (order("120.5", "1e999"), []),
-    "a lone surrogate": (order('"o-1"', '"\\ud800"'), []),
-    "duplicate members": (order('"id": "o-1"', '"id": "o-1", "id": "o-2"'), []),
-    "2^63": (order('"qty": 2', '"qty": 9223372036854775808'), []),
-    "depth 100,000": (b"[" * 100_000 + b"]" * 100_000, []),
-    "wrong type": (order("120.5", '"much"'), []),
-    "missing field": (order('"address": "x", ', ""), []),
+    "NaN": (order("120.5", "NaN"), [("FL0361", 1, 34)]),
+    "1e999": (order("120.5", "1e999"), [("FL0361", 1, 34)]),
+    "a lone surrogate": (order('"o-1"', '"\\ud800"'), [("FL0361", 1, 19)]),
+    "duplicate members": (order('"id": "o-1"', '"id": "o-1", "id": "o-2"'), [("FL0361", 1, 25)]),
+    "2^63": (order('"qty": 2', '"qty": 9223372036854775808'), [("FL0361", 1, 71)]),
+    "depth 100,000": (b"[" * 100_000 + b"]" * 100_000, [("FL0361", 1, 101)]),
+    "wrong type": (order("120.5", '"much"'), [("FL0365", 1, 34)]),
+    "missing field": (order('"address": "x", ', ""), [("FL0365", 1, 11)]),
     "extra field": (order('"address": "x"', '"address": "x", "adress": "y"'), []),
-    "extra parameter": (order('{"order"', '{"x": 1, "order"'), []),
-    "missing parameter": (b"{}", []),
-    "no JSON": (b"{order: 1}", []),
-    "nothing": (b"", []),
-    "invalid UTF-8": (b'{"order": "\xff"}', []),
-    "a list": (b"[]", []),
-    "a million digits": (order("120.5", "1" * 1_000_000), []),
+    "extra parameter": (order('{"order"', '{"x": 1, "order"'), [("FL0364", 1, 2)]),
+    "missing parameter": (b"{}", [("FL0363", 1, 1)]),
+    "no JSON": (b"{order: 1}", [("FL0361", 1, 2)]),
+    "nothing": (b"", [("FL0361", 1, 1)]),
+    "invalid UTF-8": (b'{"order": "\xff"}', [("FL0101", 1, 12)]),
+    "a list": (b"[]", [("FL0362", 1, 1)]),
+    "a million digits": (order("120.5", "1" * 1_000_000), [("FL0361", 1, 34)]),
 }
 
 
@@ -196,7 +199,7 @@ def frames(text: str) -> list[tuple[str, int, int]]:
 
 def test_a_file_of_50_mb(folder: Path) -> None:
     (folder / "f.flow").write_bytes(b"# flow\n" * 7_500_000)
-    assert check(folder, "f.flow")[1] == []
+    assert check(folder, "f.flow")[1] == [("FL0102", 1, 1)]
     (folder / "input.json").write_bytes(b" " * 50_000_000)
     (folder / "f.flow").write_text(body(STEP), encoding="utf-8")
     assert flowlang("run", "f.flow", "--input", "input.json", cwd=folder, memory=MEMORY).status == 2
