@@ -182,6 +182,49 @@ REFERENCE = extend(
 )
 
 
+U = "unevaluatedProperties"
+RARE: list[tuple[Any, list[Any]]] = [
+    ({"dependentRequired": {"a": ["b"]}}, [{}, {"a": 1}, {"b": 1}, {"a": 1, "b": 1}, 3]),
+    ({"dependentSchemas": {"a": {"required": ["c"]}}}, [{"a": 1}, {"a": 1, "c": 1}, {"b": 1}, "a"]),
+    ({"properties": {"a": {}}, U: False}, [{}, {"a": 1}, {"a": 1, "b": 1}]),
+    ({"patternProperties": {"^a": {}}, U: {"type": "string"}}, [{"ab": 1}, {"b": 1}, {"b": "x"}]),
+    ({"allOf": [{"properties": {"a": {}}}], U: False}, [{"a": 1}, {"b": 1}]),
+    ({"anyOf": [{"properties": {"a": {"type": "string"}}, "required": ["a"]}, {"properties": {"b": {}}}], U: False},
+     [{"a": "x"}, {"a": 1}, {"b": 1}, {"a": "x", "b": 1}, {"a": 1, "b": 1}]),
+    ({"oneOf": [{"required": ["a"], "properties": {"a": {}}}, {"required": ["b"]}], U: False}, [{"a": 1}, {"b": 1}]),
+    ({"if": {"properties": {"a": {"const": 1}}, "required": ["a"]}, "then": {"properties": {"b": {}}},
+      "else": {"properties": {"c": {}}}, U: False}, [{"a": 1}, {"a": 1, "b": 1}, {"a": 1, "c": 1}, {"c": 1}, {"a": 2}]),
+    ({"allOf": [{U: True}], U: False}, [{"a": 1}]),
+    ({"allOf": [{"additionalProperties": True}], U: False}, [{"a": 1}]),
+    ({"$ref": "#/$defs/A", "$defs": {"A": {"properties": {"a": {}}}}, U: False}, [{"a": 1}, {"b": 1}]),
+    ({"dependentSchemas": {"a": {"properties": {"b": {}}}}, "properties": {"a": {}}, U: False}, [{"a": 1, "b": 1}, {"b": 1}]),
+    ({"not": {"properties": {"a": {"const": 2}}, "required": ["a"]}, U: False}, [{"a": 1}, {}]),
+    ({"unevaluatedItems": False}, [[], [1], "x"]),
+    ({"prefixItems": [{}], "unevaluatedItems": False}, [[1], [1, 2]]),
+    ({"items": {}, "unevaluatedItems": False}, [[1, 2]]),
+    ({"contains": {"type": "string"}, "unevaluatedItems": {"type": "integer"}}, [["a"], ["a", 1], ["a", None], [1]]),
+    ({"anyOf": [{"prefixItems": [{"const": 1}]}, {"prefixItems": [{}, {"const": 2}]}], "unevaluatedItems": False},
+     [[1], [1, 2], [3, 2], [1, 3]]),
+    ({"contains": {"const": 1}, "minContains": 0, "maxContains": 1}, [[], [1], [1, 1], [2]]),
+    ({"contains": {"const": 1}, "minContains": 2}, [[1], [1, 1], []]),
+    ({"properties": {"a": False}}, [{}, {"a": 1}]),
+    ({"propertyNames": {"maxLength": 1}}, [{"a": 1}, {"ab": 1}, {}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "values"), RARE)
+def test_rare_keywords_accept_what_jsonschema_accepts(schema: Any, values: list[Any]) -> None:
+    reference = REFERENCE(schema)
+    conform = conformer(schema)
+    for value in values:
+        assert (conform(value)[1] == ()) == reference.is_valid(value), value
+
+
+def test_numbers_of_members_that_nothing_else_looked_at() -> None:
+    assert repr(conformer({U: {"type": "number"}})({"a": 1})[0]) == repr({"a": Decimal(1)})
+    assert repr(conformer({"unevaluatedItems": {"type": "number"}})([1])[0]) == repr([Decimal(1)])
+
+
 @given(SCHEMAS, st.lists(VALUES, min_size=1, max_size=5))
 def test_accepts_what_jsonschema_accepts(schema: Any, values: list[Any]) -> None:
     try:
