@@ -55,13 +55,21 @@ async def drive(engine: Engine, clock: RealClock, run: str, scenario: Scenario, 
     if scenario.happenings:
         await _play(engine, clock, run, scenario, follow)
     else:
-        await engine.until(run, follow=follow)
+        await _follow(engine, clock, run, follow)
     await engine.quiet()
     while started := {row.run for row in view.runs(engine.store)} - before:
         before |= started
         for other in sorted(started):
             await engine.until(other, follow=follow)
         await engine.quiet()
+
+
+async def _follow(engine: Engine, clock: RealClock, run: str, follow: bool) -> None:
+    """Drive the run; whoever stays with one that waits is told what for."""
+    if await engine.until(run) == "waits" and follow:
+        if not isinstance(clock, VirtualClock):
+            talk("\n".join(f"          {sentence}" for sentence in waiting(engine.store, run, clock.now())))
+        await engine.until(run, follow=True)
 
 
 async def _play(engine: Engine, clock: RealClock, run: str, scenario: Scenario, follow: bool) -> None:

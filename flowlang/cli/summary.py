@@ -73,11 +73,12 @@ def _sentence(outcome: Outcome) -> str:
         case "completed":
             return "completed"
         case "failed":
-            return f"failed with {_error(outcome.error)}; everything is undone{_but(outcome)}"
+            head = f"failed with {_name(outcome.error)}; everything is undone{_but(outcome)}"
+            return f"{head}\n{_why(outcome.error)}".rstrip()
         case "cancelled":
             return f"cancelled; everything is undone{_but(outcome)}"
         case "stuck":
-            return f"stuck: {_error(outcome.error)}" if outcome.error else "stuck: an operator must decide"
+            return "stuck: somebody must say how it goes on"
         case "running":
             return "under way"
         case _:
@@ -88,10 +89,13 @@ def _but(outcome: Outcome) -> str:
     return " but what somebody skipped" if outcome.residue else ""
 
 
-def _error(error: Error | None) -> str:
-    if error is None:
-        return "an unknown error"
-    return f"{error.name} at {error.path}" + (f": {error.message}" if error.message else "")
+def _name(error: Error | None) -> str:
+    assert error is not None, "a run fails with an error"
+    return visible(f"{error.name} at {error.path}")
+
+
+def _why(error: Error | None) -> str:
+    return visible(f"  {error.message}") if error is not None and error.message else ""
 
 
 # ---------------------------------------------------------------- the steps
@@ -168,13 +172,23 @@ def elapsed(ms: int) -> str:
 
 
 NUMBERS = ("tries", "began", "took")
+SPARE = ("began", "took", "operation")  # left out, one after the other, where the terminal is narrow
+ENOUGH = 24  # columns that the last one wants
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], width: int) -> str:
-    """Columns two spaces apart, numbers to the right; the last one is cut where the terminal ends, the others never."""
+    """Columns two spaces apart, numbers to the right. In a narrow terminal some are left out and the last one is cut; a
+    `width` of 0 is no limit."""
     lines = [[visible(cell) for cell in line] for line in (head, *rows)]
-    widths = [max(map(columns_of, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(_row(line, head, widths, width) for line in lines)
+    names = list(head)
+    widths = {name: max(columns_of(line[place]) for line in lines) for place, name in enumerate(names)}
+    for name in SPARE:
+        wanted = min(widths[names[-1]], ENOUGH)
+        if width and 2 + sum(widths[name] + 2 for name in names[:-1]) + wanted > width and name in names:
+            place = names.index(name)
+            names.remove(name)
+            lines = [line[:place] + line[place + 1 :] for line in lines]
+    return "\n".join(_row(line, names, [widths[name] for name in names], width) for line in lines)
 
 
 def _row(cells: list[str], head: Sequence[str], widths: list[int], width: int) -> str:

@@ -55,7 +55,8 @@ KNOWN: Known = {
 
 def test_a_failed_run_can_be_pasted_into_a_ticket() -> None:
     assert told(FAILED, KNOWN) == (
-        "failed with NoCarrier at f/ship: nobody drives there; everything is undone\n"
+        "failed with NoCarrier at f/ship; everything is undone\n"
+        "  nobody drives there\n"
         "run r-1 of f, orchestrate, 3.00s\n"
         "\n"
         "  step    operation           what happened     tries  began   took  output or error\n"
@@ -95,9 +96,7 @@ def test_a_stuck_step_is_told_as_stuck_and_not_as_unknown() -> None:
 
 def test_what_was_skipped_is_said_and_the_sentence_does_not_claim_more() -> None:
     text = told(Outcome("failed", None, NO_CARRIER, ("f/charge",), (), ()))
-    assert text.startswith(
-        "failed with NoCarrier at f/ship: nobody drives there; everything is undone but what somebody"
-    )
+    assert text.startswith("failed with NoCarrier at f/ship; everything is undone but what somebody skipped\n")
     assert "what these did remains, because somebody skipped undoing it:\n  f/charge" in text
 
 
@@ -116,6 +115,14 @@ def test_what_a_handler_says_can_not_move_the_cursor() -> None:
 def test_the_last_column_ends_where_the_terminal_does() -> None:
     lines = table(["step", "said"], [["a", "x" * 50], ["b", "wide 漢字漢字漢字"]], 20).split("\n")
     assert lines == ["  step  said", "  a     xxxxxxxxx...", "  b     wide 漢字..."]
+
+
+def test_in_a_narrow_terminal_the_output_counts_more_than_the_times() -> None:
+    whole, narrow, narrower = (told(FAILED, KNOWN, width=width).split("\n")[4] for width in (100, 70, 60))
+    assert whole.split() == ["step", "operation", "what", "happened", "tries", "began", "took", "output", "or", "error"]
+    assert narrow.split() == ["step", "what", "happened", "tries", "output", "or", "error"]
+    assert narrower == narrow
+    assert max(map(len, told(FAILED, KNOWN, width=60).split("\n")[4:])) <= 60
 
 
 @pytest.mark.parametrize(
