@@ -53,6 +53,8 @@ class Session:
                 if self.virtual is None:
                     return asyncio.run(self._with(main, SystemClock()))
                 return run_virtual(lambda clock: self._with(main, clock), self.virtual)
+        except asyncio.CancelledError:  # drained, because the process was asked to end
+            raise KeyboardInterrupt from None
         except StoreOwned as error:
             said = f"{error}; `send`, `cancel` and `resolve` reach it there, `runs` and `show` can read beside it"
             raise Stop(UNREACHABLE, said) from error

@@ -397,6 +397,30 @@ def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Pa
     assert report == whole
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
+def test_who_follows_a_run_can_leave_it_and_somebody_else_goes_on(do: Do, mode: str, word: signal.Signals) -> None:
+    command = [sys.executable, "-m", "flowlang", "run", "order.flow", "--mode", mode, *SET, "--follow"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as left:
+        assert left.stderr is not None
+        for line in left.stderr:
+            if "waits for delivery.confirmed" in line:
+                break
+        # beside a living engine: looking works, another engine is refused, what is sent reaches it
+        assert "waiting" in do("runs").out
+        refused = do("run", "order.flow", "--set", "order.id=o-2", "--set", "order.total=5")
+        assert (refused.status, refused.out) == (69, "")
+        assert f"process {left.pid}" in refused.err
+        assert "it is kept" in do("send", "delivery.confirmed", "--data", '{"shipmentId": "other"}').err
+        left.send_signal(word)
+        out, err = left.communicate()
+    assert (left.returncode, out) == (130, "")
+    assert "Traceback" not in err
+    said = do("send", "delivery.confirmed", "--data", CONFIRM, "--json")
+    assert (said.status, said.report["status"]) == (0, "completed")
+
+
 def test_each_service_is_a_process(do: Do) -> None:
     words = ["--mode", "choreograph", "--processes", *SET, "--services", "services", "--json"]
     said = process("run", "order.flow", *words)
