@@ -130,3 +130,28 @@ def test_every_operation_has_a_handler(flow: Path) -> None:
     handlers, problems = load(flow.parent / "services", operations)
     assert [problem for problem in problems if problem.severity == "error"] == []
     assert set(handlers) == {f"{operation.service}.{operation.name}" for operation in operations}
+
+
+LISTENERS = {
+    "customer_onboarding": (["newsletter"], "customer.activated"),
+    "signup": (["mails", "analytics"], "user.registered"),
+}
+
+
+@pytest.mark.parametrize("mode", ["orchestrate", "choreograph"])
+@pytest.mark.parametrize("name", LISTENERS)
+def test_flows_that_only_listen_are_started_by_the_event(
+    name: str, mode: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One run says it, and each flow that listens runs once; what it is called with is what the event says."""
+    folder, (listeners, event) = EXAMPLES / name, LISTENERS[name]
+    flows = [str(folder / f"{flow}.flow") for flow in (name, *listeners)]
+    scenario = str(folder / "scenarios" / "all_well.yaml")
+    assert main(["run", *flows, "--mode", mode, "--scenario", scenario, "--json"]) == 0
+    reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [report["flow"] for report in reports][0] == name
+    assert sorted(report["flow"] for report in reports[1:]) == sorted(listeners)
+    assert {report["status"] for report in reports} == {"completed"}
+    (said,) = (one for one in reports[0]["events"] if one["type"] == event)
+    told = {value for report in reports[1:] for effect in report["effects"] for value in effect["input"].values()}
+    assert set(said["data"].values()) & told
