@@ -149,7 +149,7 @@ def test_flows_that_only_listen_are_started_by_the_event(
     scenario = str(folder / "scenarios" / "all_well.yaml")
     assert main(["run", *flows, "--mode", mode, "--scenario", scenario, "--json"]) == 0
     reports = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [report["flow"] for report in reports][0] == name
+    assert reports[0]["flow"] == name
     assert sorted(report["flow"] for report in reports[1:]) == sorted(listeners)
     assert {report["status"] for report in reports} == {"completed"}
     (said,) = (one for one in reports[0]["events"] if one["type"] == event)
