@@ -401,7 +401,9 @@ class _Diagnosis:
         said += [text for name, text in names.items() if number[name] in kinds]
         operators = {number["REL"], keywords["in"], *(signs[sign] for sign in OPERATORS)}
         rest = kinds - {number[name] for name in (*VALUE, "ON_EVENT")} - {0}
-        rest = rest - operators or rest  # an expression that ended could always go on; that is seldom what is missing
+        if rest and rest <= operators and not said:
+            return "an operator or the end" if 0 in kinds else "an operator"
+        rest -= operators  # an expression that ended could always go on; that is seldom what is missing
         spelled = {kind: text for text, kind in (*signs.items(), *keywords.items()) if kind != number["REL"]}
         said += sorted(f"`{spelled[kind]}`" for kind in rest if kind in spelled)
         if not said:

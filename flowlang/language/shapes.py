@@ -32,9 +32,7 @@ class Shapes:
     def text(self, node: Node | None, what: str) -> tree.Text | None:
         """A text as it was written, also where YAML would see a number or a date."""
         scalar = self.scalar(node, what) if node is not None else None
-        if scalar is None or not self.sound(scalar):
-            return None
-        return tree.Text(scalar.text, scalar.span)
+        return tree.Text(scalar.text, scalar.span) if scalar else None
 
     def name(self, node: Node | None) -> tree.Name | None:
         """A word that is declared."""
@@ -101,17 +99,19 @@ class Shapes:
         if not isinstance(node, Mapping):
             self.shape(node, f"a map with `{' '.join(known)}`")
             return None
+        missing = [name for name in needed if name not in node.entries]
         for key, _ in node.entries.values():
             if key.text in later:
                 self.say(words.NotYet(span=key.span, form=f"`{key.text}` here"))
             elif key.text not in known:
                 meant = nearest(key.text, known)
+                if meant in missing:  # misspelt, so not missing
+                    missing.remove(meant)
                 hint = f"did you mean `{meant}`?" if meant else ""
                 listed = f"`{' '.join(known)}`"
                 self.say(twin_words.UnknownKey(span=key.span, where=where, key=key.text[:40], known=listed, hint=hint))
-        for name in needed:
-            if name not in node.entries:
-                self.say(twin_words.MissingKey(span=head(node.span), where=where, key=name))
+        for name in missing:
+            self.say(twin_words.MissingKey(span=head(node.span), where=where, key=name))
         return {name: value for name, (_, value) in node.entries.items() if name in known}
 
     def mapping(self, node: Node | None, what: str) -> dict[str, tuple[Scalar, Node]]:
@@ -145,13 +145,6 @@ class Shapes:
             case Mapping():
                 found = "a map"
         self.say(twin_words.WrongShape(span=head(node.span), expected=expected, found=found))
-
-    def sound(self, scalar: Scalar) -> bool:
-        """Whether the text can be stored and sent; an escape can write what a file can't hold."""
-        found = re.search("[\ud800-\udfff]", scalar.text)
-        if found:
-            self.say(words.NoCharacter(span=scalar.span, code_point=f"U+{ord(found[0]):04X}"))
-        return not found
 
     def key_of(self, node: Node, name: str) -> Span:
         """The place of a key; of the map itself when it lacks it."""

@@ -12,85 +12,6 @@ def _twin(*lines: str) -> str:
     )
 
 
-class NotYaml(Diagnostic):
-    """The YAML can't be read."""
-
-    code = "FL0161"
-    message = "this is not YAML: {problem}"
-    explanation = (
-        "The file's name ends in .yaml, and its text breaks a rule of YAML, so that nothing behind this place can be "
-        "understood. Often a quote or a bracket is not closed, or a line is indented differently from its neighbours."
-    )
-    bad = _twin("- place: { call: orders.place, with: { id: [1 } }")
-    good = _twin("- place: { call: orders.place, with: { id: [1] } }")
-
-    problem: str
-
-
-class Tab(Diagnostic):
-    """A tab where YAML wants blanks."""
-
-    code = "FL0162"
-    message = "a tab can't indent YAML"
-    help = "use blanks"
-    explanation = (
-        "YAML takes its structure from indentation, and forbids tabs there since they have no width of their own."
-    )
-    bad = "document: { dsl: flowlang/1, name: example }\ndo:\n\t- fail: { error: Odd }\n"
-    good = "document: { dsl: flowlang/1, name: example }\ndo:\n  - fail: { error: Odd }\n"
-
-
-class Feature(Diagnostic):
-    """A feature of YAML that flows don't use."""
-
-    code = "FL0163"
-    message = "{feature} can't stand in a flow"
-    explanation = (
-        "Anchors, aliases, tags, merge keys and directives make YAML mean something else than it shows, and have been used "
-        "to attack those who read it. A flow is written out. An expression that begins with `!`, `&` or `*` goes in quotes."
-    )
-    bad = _twin("- place: { call: orders.place, with: &all { id: 1 } }")
-    good = _twin("- place: { call: orders.place, with: { id: 1 } }")
-
-    feature: str
-
-
-class SecondDocument(Diagnostic):
-    """More than one YAML document."""
-
-    code = "FL0164"
-    message = "a second document in one file"
-    help = "move it to a file of its own"
-    explanation = (
-        "One file holds one flow, so that a flow can be found by its file and changed without touching another."
-    )
-    bad = _twin("- fail: { error: Odd }") + "---\n" + _twin("- fail: { error: Odd }")
-    good = _twin("- fail: { error: Odd }")
-
-
-class DeepYaml(Diagnostic):
-    """Lists and maps deeper than we read."""
-
-    code = "FL0165"
-    message = "lists and maps are nested more than {limit} deep"
-    explanation = (
-        "No one can read a flow that is nested so deeply, and the limit keeps a hostile file from breaking the tool. Reading "
-        "stops here."
-    )
-
-    limit: int
-
-
-class OddKey(Diagnostic):
-    """A key that is a list or a map."""
-
-    code = "FL0166"
-    message = "a key is a word, not a list or a map"
-    explanation = "YAML lets a whole list or map be a key. Nothing in a flow has such keys."
-    bad = _twin("- place: { call: orders.place, with: { [a]: 1 } }")
-    good = _twin("- place: { call: orders.place, with: { a: 1 } }")
-
-
 class UnknownKey(Diagnostic):
     """A key that means nothing where it stands."""
 
@@ -195,19 +116,6 @@ class Interpolation(Diagnostic):
     )
     bad = _twin('- place: { call: orders.place, with: { note: "for ${ order.id }" } }')
     good = _twin("- place: { call: orders.place, with: { note: \"${ 'for ' + order.id }\" } }")
-
-
-class NoNumber(Diagnostic):
-    """`.inf` and `.nan`."""
-
-    code = "FL0174"
-    message = "`{text}` is no number of a flow"
-    help = "put it in quotes if it is a text"
-    explanation = "Numbers are exact, so there is no infinity and no not-a-number among them."
-    bad = _twin("- limit: { let: .inf }")
-    good = _twin("- limit: { let: 1000 }")
-
-    text: str
 
 
 class WrongDialect(Diagnostic):

@@ -15,7 +15,7 @@ from typing import TypeVar
 from flowlang.diagnostic import Diagnostic, nearest
 from flowlang.expression import tree as expression
 from flowlang.language import tree, twin_words, words
-from flowlang.language.nodes import Listing, Mapping, Node, Scalar, compose, resolved
+from flowlang.language.nodes import Listing, Mapping, Node, Scalar, compose
 from flowlang.language.shapes import head
 from flowlang.language.text import MAX_NESTING
 from flowlang.language.yaml_text import to_yaml
@@ -44,8 +44,6 @@ def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
             flow = None
     elif root is not None:
         _Reader(source, findings).flow(root)
-    elif not findings:
-        findings.append(words.EmptyFile(span=Span(source, 0, 0)))
     findings.sort(key=lambda finding: (finding.span.start, finding.span.end))
     return flow, findings
 
@@ -247,10 +245,10 @@ class _Reader(Values):
         errors = self.errors(parts.get("errors"))
         if limit is None:
             return None
-        if not re.fullmatch(r"[0-9]+", limit.text):
+        if not isinstance(limit.value, int) or isinstance(limit.value, bool) or limit.value < 0:
             self.shape(limit, "a whole number")
             return None
-        return tree.Retry(tree.Count(self.integer(limit), limit.span), backoff, errors, key)
+        return tree.Retry(tree.Count(limit.value, limit.span), backoff, errors, key)
 
     def errors(self, node: Node | None) -> tuple[tree.ErrorRef, ...]:
         found = []
@@ -348,7 +346,7 @@ class _Reader(Values):
             if other:
                 self.say(twin_words.Conflict(span=self.key_of(node, other), key=other, other="forever"))
             forever = self.scalar(parts["forever"], "`true`")
-            if forever is not None and resolved(forever) is not True:
+            if forever is not None and forever.value is not True:
                 self.shape(forever, "`true`")
             limit = tree.Forever(self.key_of(node, "forever"))
         elif "within" in parts or "else" in parts:

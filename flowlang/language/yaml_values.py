@@ -12,11 +12,11 @@ from flowlang.diagnostic import Diagnostic, Label
 from flowlang.expression import tree as expression
 from flowlang.expression.tree import Expr
 from flowlang.language import literals, tree, twin_words, words
-from flowlang.language.nodes import FLOAT, INTEGER, NO_NUMBER, Listing, Mapping, Node, Scalar, resolved
+from flowlang.language.nodes import Listing, Mapping, Node, Scalar
 from flowlang.language.shapes import Shapes, head
 from flowlang.language.text import MAX_NESTING, parse_part
 from flowlang.source import Source, Span
-from flowlang.values import MAX_INT, Duration
+from flowlang.values import Duration
 
 
 class Values(Shapes):
@@ -44,7 +44,7 @@ class Values(Shapes):
                 found = []
                 for key, part in entries.values():
                     value = self.value(part)
-                    if value is not None and self.sound(key):
+                    if value is not None:
                         found.append(expression.Entry(key.text, value, key.span))
                 self.depth -= 1
                 return expression.MapOf(tuple(found), node.span)
@@ -61,34 +61,14 @@ class Values(Shapes):
                 del self.findings[before:]
                 self.say(twin_words.Interpolation(span=scalar.span))
             return value
-        if scalar.plain and NO_NUMBER.fullmatch(scalar.text):
-            self.say(twin_words.NoNumber(span=scalar.span, text=scalar.text))
-            return None
-        if scalar.plain and (INTEGER.fullmatch(scalar.text) or FLOAT.fullmatch(scalar.text)):
-            return self.number(scalar)
-        return expression.Literal(resolved(scalar), scalar.span) if self.sound(scalar) else None
-
-    def number(self, scalar: Scalar) -> Expr:
-        """A number; a negative one is a minus and a number, as in text."""
+        constant = scalar.value
         digits = scalar.text.lstrip("+-")
-        span = Span(self.source, scalar.span.end - len(digits), scalar.span.end)
-        value: int | Decimal
-        if INTEGER.fullmatch(scalar.text):
-            value = self.integer(Scalar(digits, True, span))
-        else:
-            value = literals.decimal(span, self.findings)
-        literal = expression.Literal(value, span)
-        return expression.Unary("-", literal, scalar.span) if scalar.text.startswith("-") else literal
-
-    def integer(self, scalar: Scalar) -> int:
-        base = {"0o": 8, "0x": 16}.get(scalar.text[:2], 10)
-        if base == 10:
-            return literals.integer(scalar.span, self.findings)
-        value = int(scalar.text, base) if len(scalar.text) < 40 else MAX_INT + 1
-        if value > MAX_INT:
-            self.say(words.BigNumber(span=scalar.span, digits=len(scalar.text)))
-            return 0
-        return value
+        if isinstance(constant, Decimal) and re.fullmatch(r"[0-9.]{35,}(?:[eE][-+]?[0-9]+)?", digits):
+            literals.decimal(Span(self.source, scalar.span.end - len(digits), scalar.span.end), self.findings)
+        if isinstance(constant, int | Decimal) and not isinstance(constant, bool) and str(constant).startswith("-"):
+            # A negative number is a minus and a number, as in text.
+            return expression.Unary("-", expression.Literal(-constant, scalar.span), scalar.span)
+        return expression.Literal(constant, scalar.span)
 
     def expression(self, node: Node | None) -> Expr | None:
         """What stands in an expression position."""
@@ -136,8 +116,8 @@ class Values(Shapes):
         if place is not None:
             at = place.start + scalar.text.index("..") + 2 + (len(ends[1]) - len(ends[1].lstrip()))
             spans = [Span(self.source, place.start, place.start + len(first)), Span(self.source, at, at + len(second))]
-        low = self.time(Scalar(first, True, spans[0]))
-        high = self.time(Scalar(second, True, spans[1]))
+        low = self.time(Scalar(first, first, True, spans[0]))
+        high = self.time(Scalar(second, second, True, spans[1]))
         return (low, high) if low and high else None
 
     def time(self, node: Node) -> tree.Time | None:

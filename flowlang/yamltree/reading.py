@@ -34,7 +34,7 @@ class _Enough(Exception):
     """Reading on makes no sense; what is wrong has been reported."""
 
 
-def read_yaml(source: Source, loader: Any = FAST) -> tuple[YNode | None, list[Diagnostic]]:
+def read_yaml(source: Source, loader: Any = FAST, max_depth: int = MAX_DEPTH) -> tuple[YNode | None, list[Diagnostic]]:
     """The tree of `source` and what is wrong with it. With findings there may still be a tree, so that its user can look
     for further mistakes; without a tree there is at least one finding. `loader` is one of PyYAML's."""
     text = source.text
@@ -48,7 +48,7 @@ def read_yaml(source: Source, loader: Any = FAST) -> tuple[YNode | None, list[Di
         code_point = f"U+{ord(bad[0]):04X}"
         return None, [words.BadCharacter(span=Span(source, bad.start(), bad.end()), code_point=code_point)]
     found: list[Diagnostic] = []
-    reading = _Reading(source, found)
+    reading = _Reading(source, found, max_depth)
     try:
         reading.documents(yaml.parse(text, Loader=loader))
     except _Enough:
@@ -78,6 +78,7 @@ class _Reading:
 
     source: Source
     found: list[Diagnostic]
+    max_depth: int
     root: YNode | None = None
     stack: list[_Open] = field(default_factory=list)
     shared: bool = False
@@ -113,8 +114,8 @@ class _Reading:
         span = self.span(event)
         self.properties(event, span)
         if isinstance(event, yaml.CollectionStartEvent):
-            if len(self.stack) == MAX_DEPTH:
-                self.found.append(words.TooDeep(span=span, limit=MAX_DEPTH))
+            if len(self.stack) == self.max_depth:
+                self.found.append(words.TooDeep(span=span, limit=self.max_depth))
                 raise _Enough
             self.stack.append(_Open(span, isinstance(event, yaml.MappingStartEvent)))
         elif isinstance(event, yaml.ScalarEvent):
