@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from flowlang.event import Value
 from flowlang.expression.tree import Expression
+from flowlang.values import Value
 
 Schema = dict[str, Value]
 """A self-contained JSON Schema 2020-12: every $ref points into its own $defs."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import Any
 
-Value = Any  # None, bool, int, Decimal, str, Duration, Timestamp, list or dict of these: see flowlang.values
+from flowlang.values import Value as Value
+
 Index = tuple[int, ...]  # the iterations and attempts around a block, from the outside; () where there is none
 
 # ---------------------------------------------------------------- facts

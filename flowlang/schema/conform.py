@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Any
 
 from flowlang.declared import Schema
-from flowlang.event import Value
 from flowlang.schema import number, unevaluated
 from flowlang.schema.fault import SchemaError
 from flowlang.schema.fits import (
@@ -46,7 +45,7 @@ from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Path, Problems, show, told
 from flowlang.schema.refs import Document, check_circles
-from flowlang.values import MAX_DEPTH, Duration, Timestamp
+from flowlang.values import MAX_DEPTH, Duration, Timestamp, Value
 
 _ATOMS = frozenset({type(None), bool, int, Decimal, str})
 

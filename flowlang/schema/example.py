@@ -12,7 +12,6 @@ from fractions import Fraction
 from typing import Any
 
 from flowlang.declared import Schema
-from flowlang.event import Value
 from flowlang.schema.conform import Compiler, conformer
 from flowlang.schema.fault import SchemaError
 from flowlang.schema.formats import FORMATS
@@ -21,7 +20,7 @@ from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Problems
 from flowlang.schema.refs import Document
-from flowlang.values import DECIMALS, MAX_SIZE, measure
+from flowlang.values import DECIMALS, MAX_SIZE, Value, measure
 
 MAX_DEPTH = 30
 

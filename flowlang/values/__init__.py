@@ -17,6 +17,7 @@ from flowlang.values.kinds import (
     Absent,
     Duration,
     Timestamp,
+    Value,
     decimal_text,
 )
 from flowlang.values.python import BadValue, from_python, measure
@@ -36,6 +37,7 @@ __all__ = [
     "BadValue",
     "Duration",
     "Timestamp",
+    "Value",
     "canonical",
     "decimal_text",
     "from_python",

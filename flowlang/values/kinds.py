@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from typing import Final, NoReturn, final
+from typing import Any, Final, NoReturn, final
+
+Value = Any  # None, bool, int, Decimal, str, Duration, Timestamp, list or dict of these
 
 MIN_INT, MAX_INT = -(2**63), 2**63 - 1
 MAX_DEPTH = 100  # of lists and maps in each other

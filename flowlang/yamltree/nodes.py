@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
 
-from flowlang.event import Value
 from flowlang.source import Span
+from flowlang.values import Value
 
 
 @dataclass(frozen=True, slots=True)
