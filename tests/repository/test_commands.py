@@ -428,3 +428,23 @@ def test_a_schema_knows_every_field(name: str) -> None:
         described = schema if key == {"ir": "flow", "table": "table"}[name] else schema["$defs"][key]
         fields = {field.name for field in dataclasses.fields(cls)} - {"span"}
         assert set(described["properties"]) - {"kind", "ir", "table", "hash"} == fields - {"hash"}, cls.__name__
+
+
+# ---------------------------------------------------------------- colours
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "coloured"), [("X", "1", True), ("NO_COLOR", "1", False), ("TERM", "dumb", False)]
+)
+def test_colours_are_for_a_terminal_that_wants_them(name: str, value: str, coloured: bool, order: Path) -> None:
+    spoil(order)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "flowlang", "check", str(order)]
+    settings = {**environment(), "TERM": "xterm", name: value}
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.DEVNULL, env=settings)
+    os.close(theirs)
+    said = os.read(ours, 10_000)
+    os.close(ours)
+    assert done.returncode == 1
+    assert b"FL0302" in said
+    assert (b"\x1b[" in said) == coloured
