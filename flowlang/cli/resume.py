@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import click
 
@@ -11,6 +12,7 @@ from flowlang.cli.screen import talk
 from flowlang.cli.session import STORE, Session
 from flowlang.cli.status import DONE
 from flowlang.cli.stored import open_runs, virtual_start, world_of
+from flowlang.runtime import view
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.setting import Crash, RealClock
 from flowlang.scenario.tree import EMPTY
@@ -46,7 +48,7 @@ def resume(
     status = DONE
     for group in _together([row.run for row in rows], store):
         session = Session(store, virtual_start(store, group[0]), crash)
-        end = session.drive(lambda engine, clock, group=group: _resume(engine, clock, group, follow, as_json))  # type: ignore[misc]
+        end = session.drive(partial(_resume, runs=group, follow=follow, as_json=as_json))
         status = max(status, end.say())
     return status
 
@@ -57,13 +59,16 @@ def _together(runs: Sequence[str], store: str) -> list[list[str]]:
     return [*([real] if real else []), *([run] for run in runs if run not in real)]
 
 
-async def _resume(engine: Engine, clock: RealClock, runs: Sequence[str], follow: bool, as_json: bool) -> Told:
+async def _resume(engine: Engine, clock: RealClock, *, runs: Sequence[str], follow: bool, as_json: bool) -> Told:
+    known = {row.run for row in view.runs(engine.store)}
     for run in runs:
         await engine.resume(run)
     scenario = world_of(engine.store, runs[0])
     for run in runs:
         await drive(engine, clock, run, scenario, follow=follow)
-    ends = [told(engine.store, [run], scenario or EMPTY, clock.now(), as_json=as_json) for run in runs]
+    begun = [row.run for row in view.runs(engine.store) if row.run not in known]  # by events of these runs
+    worlds = [*((run, scenario) for run in runs), *((run, EMPTY) for run in begun)]
+    ends = [told(engine.store, [run], world, clock.now(), as_json=as_json) for run, world in worlds]
     separator = "\n" if as_json else "\n\n"
     return Told(
         max(end.status for end in ends),

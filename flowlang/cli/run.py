@@ -114,8 +114,10 @@ def run(
     found = _scenario(scenario_file, flow, others)
     values = _values(found, flow, input_file, settings, files[0])
     scenario = with_failures(found.scenario if found else EMPTY, failures, (flow, *others))
-    options = _options(scenario, services, (flow, *others))
-    plan = Plan(built, mode, values, _key(flow, values), options, scenario, follow)
+    folder = None if services is None else _handlers(services, (flow, *others))
+    options = _options(scenario, folder)
+    beside = _options(replace(scenario, input=None, has_input=False, happenings=(), expect=None), folder)
+    plan = Plan(built, mode, values, _key(flow, values), options, beside, scenario, follow)
     session = Session(
         store=store or (MEMORY if found else STORE),
         virtual=EPOCH if found else None,
@@ -149,6 +151,7 @@ class Plan:
     values: dict[str, Value]
     key: Value
     options: dict[str, str]
+    beside: dict[str, str]  # options of the runs that its events start: the same answers, and nothing happens twice
     scenario: Scenario
     follow: bool
 
@@ -156,8 +159,9 @@ class Plan:
 async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -> Told:
     for one in plan.built:
         central = plan.mode == "orchestrate"
-        await engine.install(of_flow(one.flow, one.hash) if central else of_tables(one.flow, one.hash, one.tables))
-    engine.driver.options = plan.options  # runs that events start beside live in the same world
+        installation = of_flow(one.flow, one.hash) if central else of_tables(one.flow, one.hash, one.tables)
+        # stored with the flow: runs that its events start live in the same world, after a crash too
+        await engine.install(installation, plan.beside)
     known = {row.run for row in view.runs(engine.store)}
     first = plan.built[0]
     started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)
@@ -217,13 +221,13 @@ def _key(flow: ir.Flow, values: dict[str, Value]) -> Value:
         raise Stop(USAGE, f"the key of the run can't be told: {refusal.message}") from refusal
 
 
-def _options(scenario: Scenario, services: str | None, flows: Sequence[ir.Flow]) -> dict[str, str]:
-    """What is stored with the run, so that whoever resumes it asks the same."""
+def _options(scenario: Scenario, folder: str | None) -> dict[str, str]:
+    """What is stored with a run, so that whoever resumes it asks the same."""
     options: dict[str, str] = {}
     if scenario != EMPTY:
         options[SCENARIO] = wire_dumps(to_value(scenario))
-    if services is not None:
-        options[SERVICES] = _handlers(services, flows)
+    if folder is not None:
+        options[SERVICES] = folder
     return options
 
 
