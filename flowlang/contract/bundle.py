@@ -21,6 +21,8 @@ def bundle(node: YNode, file: File, project: Project) -> Schema:
         if target is None:
             break
         node, file = target.node, target.file
+    if id(node) in project.bundles:  # the same object, so that it is compiled once
+        return project.bundles[id(node)]
     bundling = _Bundling(project)
     schema = bundling.schema(node, file)
     if schema is False:
@@ -30,6 +32,7 @@ def bundle(node: YNode, file: File, project: Project) -> Schema:
     bundling.finish()
     if bundling.defs:
         whole["$defs"] = dict(sorted(bundling.defs.items()))
+    project.bundles[id(node)] = whole
     return whole
 
 
@@ -40,6 +43,7 @@ class _Bundling:
         self.project = project
         self.defs: dict[str, Any] = {}
         self._names: dict[int, str] = {}  # by identity of the node
+        self._taken: set[str] = set()
         self._todo: list[tuple[str, Place]] = []
 
     def schema(self, node: YNode, file: File) -> Any:
@@ -69,17 +73,16 @@ class _Bundling:
 
     def finish(self) -> None:
         """Add the definitions that are referred to, and those that they refer to."""
-        while self._todo:
-            name, place = self._todo.pop(0)
+        for name, place in self._todo:  # grows on the way
             self.defs[name] = self.schema(place.node, place.file)
 
     def _reference(self, place: Place) -> str:
         name = self._names.get(id(place.node))
         if name is None:
-            taken = set(self._names.values())
             name, number = place.name or "schema", 2
-            while name in taken:
+            while name in self._taken:
                 name, number = f"{place.name}_{number}", number + 1
+            self._taken.add(name)
             self._names[id(place.node)] = name
             self._todo.append((name, place))
         return "#/$defs/" + name.replace("~", "~0").replace("/", "~1").replace("%", "%25")

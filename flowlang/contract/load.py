@@ -7,24 +7,23 @@ They are two because a validator says where a value breaks a rule, and not what 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
 from flowlang.contract import words
 from flowlang.contract.bundle import bundle
 from flowlang.contract.entries import Contract, Contracts, EventEntry, OperationEntry, SchemaEntry
-from flowlang.contract.project import MAX_COPIES, File, Project, Read
+from flowlang.contract.project import MAX_COPIES, MAX_FINDINGS, File, Project, Read
 from flowlang.contract.schemas import Schemas, said
 from flowlang.contract.types import type_of
 from flowlang.declared import EventType, Operation, Schema
 from flowlang.diagnostic import Diagnostic, Label, nearest
-from flowlang.event import Value
 from flowlang.expression.types import ANY, NULL, Record, Type
 from flowlang.schema import SchemaError, conformer
 from flowlang.source import Source, Span
-from flowlang.values import Duration
+from flowlang.values import Duration, Value
 from flowlang.yamltree import YEntry, YMapping, YNode, YScalar, YSequence, plain
 
 ENGINE_ERRORS: Final = (
@@ -37,6 +36,8 @@ ENGINE_ERRORS: Final = (
     "Unavailable",
 )
 KEEP: Final = 24 * 60 * 60 * 1000  # of an event, where the contract does not say
+
+Conform = Callable[[Value], tuple[Value, tuple[str, ...]]]
 
 _CONTRACT: Final = ("service", "title", "description", "operations", "events", "hears", "schemas")
 _OPERATION: Final = ("title", "description", "input", "output", "errors", "timeout", "idempotent", "effect", "example")
@@ -104,6 +105,7 @@ class _Loading:
     project: Project
     sound: bool
     found: list[Diagnostic]
+    conformers: dict[int, tuple[Schema, Conform]] = field(default_factory=dict)  # by identity, and so with the schema
 
     def contract(self) -> Contract | None:
         """The contract of the file, or None where it does not even name its service."""
@@ -180,8 +182,13 @@ class _Loading:
         example = node.get("example")
         if example is None:
             return ()
+        if self.project.left < 0:  # too much was found already
+            return ()
         try:
-            fitted, problems = conformer(output)(plain(example))
+            known = self.conformers.get(id(output))
+            if known is None:
+                known = self.conformers[id(output)] = (output, conformer(output))
+            fitted, problems = known[1](plain(example))
         except SchemaError as error:  # what `schemas` finds should leave nothing for here
             fitted, problems = None, (str(error),)
         if problems:
@@ -247,6 +254,8 @@ class _Loading:
     def keys(self, where: str, node: YMapping, known: tuple[str, ...]) -> None:
         """Report the keys of `node` that are none of `known`."""
         for entry in node.entries:
+            if len(self.found) >= MAX_FINDINGS:
+                return
             if entry.key not in known and not entry.key.startswith("x-"):
                 close = nearest(entry.key, known)
                 hint = f"did you mean `{close}`?" if close else ""

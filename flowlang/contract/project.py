@@ -9,20 +9,29 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
 
 from flowlang.contract import words
+from flowlang.declared import Schema
 from flowlang.diagnostic import Diagnostic, nearest
+from flowlang.expression.types import Type
+from flowlang.schema import pointed
 from flowlang.source import Source, Span
 from flowlang.unread import Refusal
 from flowlang.yamltree import YMapping, YNode, YScalar, YSequence, read_yaml
+from flowlang.yamltree.words import TooLong
 
 Read = Callable[[str, Source], Source | Refusal | Diagnostic]
 """From the file part of a `$ref` and the file in which it stands to the text, or why there is none."""
 
-MAX_COPIES = 300_000
+MAX_COPIES = 100_000
 """Parts of schemas that are copied into what refers to them: a contract in which everything refers to everything would
 otherwise fill the memory."""
+
+MAX_SIZE = 250_000
+"""Characters of a contract: five thousand lines."""
+
+MAX_FINDINGS = 100
+"""Then the rest of the contracts is probably as wrong, and nobody reads on."""
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -52,12 +61,14 @@ class Project:
     found: list[Diagnostic]
     files: dict[str, File | None] = field(default_factory=dict)  # None: could not be read, and that was said
     left: int = MAX_COPIES
+    bundles: dict[int, Schema] = field(default_factory=dict)  # by identity of the schema's node
+    types: dict[int, Type] = field(default_factory=dict)  # the same
     places: dict[int, Place | None] = field(default_factory=dict)  # by identity of the scalar after `$ref`
 
     def open(self, source: Source) -> File | None:
         """The file of `source`, read once; what is wrong with its YAML is found on the way."""
         if source.name not in self.files:
-            root, found = read_yaml(source)
+            root, found = _parsed(source)
             self.found += found
             self.files[source.name] = None if root is None else File(source, root)
         return self.files[source.name]
@@ -121,7 +132,7 @@ class Project:
             self.lost(span, text, "after `#` stands a path that begins with `/`, as in `#/schemas/Name`")
             return None
         for part in pointer.split("/")[1:]:
-            name = unquote(part).replace("~1", "/").replace("~0", "~")
+            name = pointed(part)
             after = _member(here, name)
             if after is None:
                 known = [entry.key for entry in here.entries] if isinstance(here, YMapping) else []
@@ -138,6 +149,13 @@ class Project:
     def lost(self, span: Span, ref: str, why: str, hint: str = "") -> None:
         """Report a reference that leads nowhere."""
         self.found.append(words.LostRef(span=span, ref=ref, why=why, hint=hint))
+
+
+def _parsed(source: Source) -> tuple[YNode | None, list[Diagnostic]]:
+    if len(source.text) <= MAX_SIZE:
+        return read_yaml(source)
+    size, limit = f"{len(source.text):,}", f"{MAX_SIZE:,}"
+    return None, [TooLong(span=Span(source, 0, 0), limit=limit, size=size)]
 
 
 def _member(node: YNode, name: str) -> YNode | None:

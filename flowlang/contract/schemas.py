@@ -33,7 +33,7 @@ from flowlang.contract.keywords import (
     VALUES,
     inner,
 )
-from flowlang.contract.project import File, Project
+from flowlang.contract.project import MAX_FINDINGS, File, Project
 from flowlang.diagnostic import Diagnostic, nearest
 from flowlang.schema import BadPattern, Pattern
 from flowlang.source import Span
@@ -78,11 +78,11 @@ class Schemas:
         before = len(self.found)
         self._keywords(node, file)
         self._circles(node, file)
-        self.sound = self.sound and len(self.found) == before
+        self.sound = self.sound and len(self.found) == before and before < MAX_FINDINGS
 
     def _keywords(self, node: YNode, file: File) -> None:
         todo = [("", node, file)]
-        while todo:
+        while todo and len(self.found) < MAX_FINDINGS:
             keyword, node, file = todo.pop()
             if id(node) in self._seen:
                 continue
@@ -101,7 +101,7 @@ class Schemas:
     def _circles(self, node: YNode, file: File) -> None:
         """Find what goes in a circle or multiplies."""
         todo = [(node, file)]
-        while todo:
+        while todo and len(self.found) < MAX_FINDINGS:
             here, file = todo.pop()
             if id(here) in self._circled or not isinstance(here, YMapping):
                 continue

@@ -34,7 +34,12 @@ _SCALARS: dict[str, Type] = {"string": STRING, "integer": INT, "number": DECIMAL
 
 def type_of(node: YNode, file: File, project: Project, name: str = "") -> Type:
     """The type of values that fit the schema `node`. Recursion ends in an opaque type."""
-    return _Typing(project).of(node, file, name)
+    target = project.target(node, file) if isinstance(node, YMapping) and len(node.entries) == 1 else None
+    if target is not None:  # most inputs and outputs are a reference and nothing else
+        node, file, name = target.node, target.file, target.name
+    if id(node) not in project.types:
+        project.types[id(node)] = _Typing(project).of(node, file, name)
+    return project.types[id(node)]
 
 
 class _Typing:

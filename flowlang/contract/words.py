@@ -386,13 +386,3 @@ class TooManyParts(Diagnostic):
         "A service runs from its own table, which holds the schemas of its operations with everything that they refer to. "
         "Here these copies would fill the memory: thousands of operations refer to schemas that refer to thousands of others."
     )
-    bad = (
-        "service: orders\noperations:\n"
-        + "".join(f'  o{number}: {{ output: {{ $ref: "#/schemas/A0" }} }}\n' for number in range(800))
-        + "schemas:\n"
-        + "".join(
-            f'  A{number}: {{ type: array, items: {{ $ref: "#/schemas/A{number + 1}" }} }}\n' for number in range(400)
-        )
-        + "  A400: { type: string }\n"
-    )
-    good = _PAYMENTS

@@ -12,5 +12,6 @@ from flowlang.schema.example import example_of
 from flowlang.schema.fault import SchemaError
 from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
+from flowlang.schema.refs import pointed
 
-__all__ = ["BadPattern", "Pattern", "SchemaError", "conformer", "example_of"]
+__all__ = ["BadPattern", "Pattern", "SchemaError", "conformer", "example_of", "pointed"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from flowlang.schema.fault import SchemaError
@@ -61,4 +60,6 @@ def is_multiple(value: int | Decimal, step: int | Decimal) -> bool:
     """Whether `value` is a whole number of steps, exactly: a remainder of decimals rounds, and of large ones fails."""
     if type(value) is int and type(step) is int:
         return value % step == 0
+    from fractions import Fraction  # rare, and slow to load
+
     return (Fraction(value) / Fraction(step)).denominator == 1

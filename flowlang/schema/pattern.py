@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from flowlang.schema.loops import components
 from flowlang.schema.pattern_syntax import BadPattern, Begin, Chars, Choice, End, Node, Repeat, Row, parse
 
 MAX_STATES = 3_000  # of the automaton; counted repeats are copied
@@ -225,7 +226,7 @@ class _Automaton:
         """Whether some text leads from a state back to it in two ways: then n repetitions of it have 2**n ways."""
         if self.doubled:
             return True
-        component = _components(self.follow)
+        component = components(self.follow)
         loops = [at for at in range(len(self.chars)) if component[at] >= 0]
         pairs: dict[tuple[int, int], set[tuple[int, int]]] = {}
         todo = [(at, at) for at in loops]
@@ -253,42 +254,6 @@ class _Automaton:
         return left.meets(right)
 
 
-def _components(follow: list[set[int]]) -> list[int]:
-    """For each state the loop that it is on (a strongly connected component), or -1. Tarjan's, without recursion."""
-    number: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    component = [-1] * len(follow)
-    placed: set[int] = set()
-    for root in range(len(follow)):
-        if root in number:
-            continue
-        work = [(root, iter(sorted(follow[root])))]
-        number[root] = low[root] = len(number)
-        stack.append(root)
-        while work:
-            at, rest = work[-1]
-            after = next(rest, None)
-            if after is None:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[at])
-                if low[at] == number[at]:
-                    members = stack[stack.index(at) :]
-                    del stack[-len(members) :]
-                    placed.update(members)
-                    if len(members) > 1 or at in follow[at]:
-                        for member in members:
-                            component[member] = at
-            elif after not in number:
-                number[after] = low[after] = len(number)
-                stack.append(after)
-                work.append((after, iter(sorted(follow[after]))))
-            elif after not in placed:
-                low[at] = min(low[at], number[after])
-    return component
-
-
 def _returns(pairs: dict[tuple[int, int], set[tuple[int, int]]]) -> bool:
     """Whether a pair of equal states leads to one of different states and back to one of equal states."""
     before: dict[tuple[int, int], list[tuple[int, int]]] = {}
@@ -297,6 +262,6 @@ def _returns(pairs: dict[tuple[int, int], set[tuple[int, int]]]) -> bool:
             before.setdefault(target, []).append(pair)
     order = sorted(pairs)
     index = {pair: place for place, pair in enumerate(order)}
-    component = _components([{index[target] for target in pairs[pair]} for pair in order])
+    component = components([{index[target] for target in pairs[pair]} for pair in order])
     equal = {component[index[pair]] for pair in order if pair[0] == pair[1]} - {-1}
     return any(component[index[pair]] in equal for pair in order if pair[0] != pair[1])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, Final
-from urllib.parse import unquote
 
 from flowlang.schema.fault import SchemaError
+from flowlang.schema.loops import components
 
 MAX_WORK = 10_000  # schemas that look at one and the same part of a value
 MAX_NESTING = 200  # of schemas in each other
@@ -32,7 +32,7 @@ class Document:
 
     def __init__(self, root: Any) -> None:
         self.root = root
-        self._recursive: dict[int, bool] = {}
+        self._recursive: set[int] | None = None
 
     def target(self, reference: Any) -> Any:
         """The schema that `reference` means. Raises SchemaError."""
@@ -40,7 +40,7 @@ class Document:
             raise SchemaError(f"`{reference}` does not lead into the schema itself")
         here = self.root
         for part in reference.split("/")[1:]:
-            key = unquote(part).replace("~1", "/").replace("~0", "~")
+            key = pointed(part)
             if isinstance(here, list) and key.isascii() and key.isdigit() and int(key) < len(here):
                 here = here[int(key)]
             elif isinstance(here, dict) and key in here:
@@ -53,22 +53,25 @@ class Document:
 
     def is_recursive(self, schema: dict[str, Any]) -> bool:
         """Whether `schema` can be reached from itself."""
-        known = self._recursive.get(id(schema))
-        if known is None:
-            known = self._recursive[id(schema)] = self._reaches(schema)
-        return known
+        if self._recursive is None:
+            self._recursive = self._loops()
+        return id(schema) in self._recursive
 
-    def _reaches(self, goal: dict[str, Any]) -> bool:
-        seen: set[int] = set()
-        todo = [*self.within(goal)]
-        while todo:
-            here = todo.pop()
-            if here is goal:
-                return True
-            if id(here) not in seen:
-                seen.add(id(here))
-                todo.extend(self.within(here))
-        return False
+    def _loops(self) -> set[int]:
+        """The identities of all schemas that lie on a loop."""
+        place: dict[int, int] = {id(self.root): 0}
+        schemas = [self.root]
+        follow: list[set[int]] = []
+        for schema in schemas:  # grows on the way
+            after = set()
+            for each in self.within(schema):
+                if id(each) not in place:
+                    place[id(each)] = len(schemas)
+                    schemas.append(each)
+                after.add(place[id(each)])
+            follow.append(after)
+        loop = components(follow)
+        return {key for key, at in place.items() if loop[at] >= 0}
 
     def within(self, schema: Any) -> Iterator[dict[str, Any]]:
         """The schemas directly in `schema`, or that it refers to."""
@@ -92,6 +95,15 @@ class Document:
             yield from (each for each in schema.get(word, ()) if isinstance(each, dict))
         yield from (schema[word] for word in _SAME if isinstance(schema.get(word), dict))
         yield from (each for each in schema.get("dependentSchemas", {}).values() if isinstance(each, dict))
+
+
+def pointed(part: str) -> str:
+    """The key that a part of a reference stands for."""
+    if "%" in part:
+        from urllib.parse import unquote  # rare, and slow to load
+
+        part = unquote(part)
+    return part.replace("~1", "/").replace("~0", "~")
 
 
 def check_circles(document: Document) -> None:
