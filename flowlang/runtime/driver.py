@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, assert_never
 
@@ -73,7 +73,6 @@ class Driver:
         self.everything = False  # whether all runs are taken up
         self.shares_bus = False  # whether other processes put things on the bus for our roles
         self.stopping = False
-        self.options: Mapping[str, str] = {}  # of the runs that events start, where their flow has none
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 
 from flowlang.event import Error, Value
@@ -65,29 +65,30 @@ class Engine:
         there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
         gets a process of its own, and this one only watches them; a store in memory can't be shared so."""
         in_memory = path in ("memory", MEMORY)
-        held = None if in_memory else lock.take(path)
-        try:
+        with ExitStack() as held:
+            if not in_memory:
+                held.callback(lock.take(path).release)
             store = memory_store() if in_memory else open_store(path)
-            try:
-                outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
-                roles = (ENGINE,) if processes else (ENGINE, *store.roles())
-                async with running(store, outside, roles, expires=True) as driver:
-                    fleet = Fleet(driver, crash) if processes else None
-                    driver.shares_bus = processes
-                    engine = Engine(driver, fleet)
-                    listens = poll and not in_memory and not isinstance(clock, VirtualClock)
-                    poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
-                    try:
-                        yield engine
-                    finally:
-                        await end(poller)
-                        if fleet is not None:
-                            await fleet.stop()
-            finally:
-                store.close()
-        finally:
-            if held is not None:
-                held.release()
+            held.callback(store.close)
+            roles = (ENGINE,) if processes else (ENGINE, *store.roles())
+            if not in_memory:
+                for role in roles[1:]:
+                    one = await lock.take_when_free(path, role)
+                    assert one is not None
+                    held.callback(one.release)
+            outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
+            async with running(store, outside, roles, expires=True) as driver:
+                fleet = Fleet(driver, crash) if processes else None
+                driver.shares_bus = processes
+                engine = Engine(driver, fleet)
+                listens = poll and not in_memory and not isinstance(clock, VirtualClock)
+                poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
+                try:
+                    yield engine
+                finally:
+                    await end(poller)
+                    if fleet is not None:
+                        await fleet.stop()
 
     # ------------------------------------------------------------ flows
 

@@ -6,14 +6,18 @@ can't lock two files of the same name. A service process takes a lock of its own
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from flowlang.runtime.store import StoreError
+
+PAUSE = 0.02  # seconds between looks at a lock that somebody holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,17 @@ def take(path: str, role: str = "") -> Lock:
     os.ftruncate(file, 0)
     os.pwrite(file, json.dumps([me.pid, me.host, me.started]).encode(), 0)
     return Lock(file)
+
+
+async def take_when_free(path: str, role: str, given_up: Callable[[], bool] = lambda: False) -> Lock | None:
+    """The lock of a role, as soon as a predecessor that is still ending has ended: a service whose parent was killed lets
+    its running calls end first, and two must not act for one role. None when it is `given_up` before."""
+    while not given_up():
+        try:
+            return take(path, role)
+        except StoreOwned:
+            await asyncio.sleep(PAUSE)
+    return None
 
 
 def owner_of(path: str, role: str = "") -> Owner | None:

@@ -18,7 +18,6 @@ from flowlang.runtime import failpoint, lock
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
-from flowlang.runtime.lock import Lock, StoreOwned
 from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.running import drain, running
 from flowlang.runtime.setting import Crash, Outside
@@ -49,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(path: str, service: str, crash: Crash) -> None:
     """Be `service` until the parent says stop or is gone. Raises StoreError, HandlersUnusable."""
     stop = _stop_signals()
-    held = await _own(path, service, stop)
+    held = await lock.take_when_free(path, service, stop.is_set)
     if held is None:
         return
     store = open_store(path)
@@ -80,16 +79,6 @@ def _stop_signals() -> asyncio.Event:
     with suppress(PermissionError):  # our input is a file or nothing: whoever started us by hand stops us by signal
         loop.add_reader(0, read)
     return stop
-
-
-async def _own(path: str, service: str, stop: asyncio.Event) -> Lock | None:
-    """The lock of the service, as soon as a predecessor that is still going has gone."""
-    while not stop.is_set():
-        try:
-            return lock.take(path, service)
-        except StoreOwned:
-            await asyncio.sleep(SLOW)
-    return None
 
 
 async def _listen(driver: Driver) -> None:

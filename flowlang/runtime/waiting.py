@@ -167,8 +167,9 @@ class Waiting:
                 problem = f"run {holder.run} of `{flow.name}` has the key {text} with another input"
                 driver.store.bury(flow.owner, "", flow.hash, driver.now(), problem, codec.dumps(external))
             return
-        options = flow.options or driver.options
-        row = RunRow(run, flow.name, flow.hash, flow.mode, flow.owner, text, given, "open", driver.now(), None, options)
+        row = RunRow(
+            run, flow.name, flow.hash, flow.mode, flow.owner, text, given, "open", driver.now(), None, flow.options
+        )
         driver.store.take(external.id, run, started=True)
         driver.start(row, values)
 
