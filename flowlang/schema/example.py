@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from flowlang.declared import Schema
@@ -240,6 +239,8 @@ def _text(schema: dict[str, Any], name: str, variant: int) -> str:
 
 def _number(schema: dict[str, Any], whole: bool, variant: int) -> int | Decimal:
     """The number nearest to nothing that the bounds allow."""
+    from fractions import Fraction  # slow to load, and no check of a flow gets here
+
     fit = bounds(schema)
     step = Fraction(schema.get("multipleOf", 1))
     if whole:
