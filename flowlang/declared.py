@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from flowlang.event import Policy
 from flowlang.expression.tree import Expression
 from flowlang.values import Value
 
@@ -39,8 +40,9 @@ class EventType:
 @dataclass(frozen=True, slots=True)
 class Undo:
     """How a step is undone: an operation and its input, evaluated when the step ended. `needs_result` says that the input
-    reads the step's own result."""
+    reads the step's own result. `policy` is the compensation's own: its time limit, and whether it may be sent again."""
 
     operation: Operation
     input: Expression
     needs_result: bool
+    policy: Policy

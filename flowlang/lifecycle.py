@@ -6,7 +6,7 @@
              backoff -> done (halted)        running -> stuck -> ready (an operator retries) | done (an operator answers)
 
 Pure: the present time and the jitter come in. An attempt is counted when it begins, before its call is made, so a handler
-that takes the whole process down has used one. A result that nobody can know repeats its key; a declared failure takes
+that takes the whole process down again and again comes to an end. A result that nobody can know repeats its key; a declared failure takes
 the next one: this is where the idempotency keys come from.
 """
 
@@ -79,7 +79,7 @@ class Item:
     """One call of a step and how far it is.
 
     `attempts` counts all that ever began, `answered` those whose result is known to us, `spent` those since an operator
-    last said retry (they use up the policy). `closed` holds the results of keys that are not used any more, `last` the
+    last said retry, less the forgiven ones (they use up the policy). `closed` holds the results of keys that are not used any more, `last` the
     latest result under the present key. `due` is when a back-off ends. `round` counts the operator's retries.
     """
 
@@ -116,11 +116,19 @@ def settle(item: Item, result: Result, now: int, jitter: float) -> Item:
     return _settled(replace(item, answered=item.answered + 1), result, now, jitter)
 
 
+FORGIVEN = 3
+"""So many lost attempts of a call don't use up its policy: a crash should change nothing. More are the call's own doing,
+a handler that takes the process down, and must come to an end."""
+
+
 def recover(item: Item, now: int) -> Item:
     """`item` after the process died during an attempt: nobody knows the result, and it is asked for again at once under
     the same key, whatever errors the policy names, unless the attempts are used up or the operation forbids it."""
     lost = Unknown(Error("Unavailable", "the process ended during the call", item.call.path))
-    if item.call.policy.idempotent and not item.halted and item.spent <= limit_of(item):
+    forgiven = item.attempts - item.answered <= FORGIVEN
+    if forgiven:
+        item = replace(item, spent=item.spent - 1)
+    if item.call.policy.idempotent and (forgiven or (not item.halted and item.spent <= limit_of(item))):
         return replace(item, state=item_after(item.state, "again"), last=lost, due=now)
     return _ended(item, lost)
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from flowlang import ir
-from flowlang.contract import Contracts, schema_for
+from flowlang.contract import Contracts, OperationEntry, schema_for
 from flowlang.declared import EventType, Schema, Undo
-from flowlang.event import Policy
+from flowlang.event import UNDO_BACKOFF_MAX, UNDO_BACKOFF_MIN, UNDO_LIMIT, Policy
 from flowlang.expression.correlation import correlation
 from flowlang.expression.names import free_names
 from flowlang.expression.text import to_text
@@ -243,9 +243,9 @@ class _Lowering:
         undo = None
         if isinstance(step.undo, tree.UndoBy):
             call = step.undo.call
-            by = self.contracts.services[call.service.text].operations[call.operation.text].operation
+            by = self.contracts.services[call.service.text].operations[call.operation.text]
             given = _input(call)
-            undo = Undo(by, given, step.name.text in free_names(given.tree))
+            undo = Undo(by.operation, given, step.name.text in free_names(given.tree), _undo_policy(by))
         policy = _policy(step, entry.timeout_ms, entry.operation.idempotent)
         uncompensated = isinstance(step.undo, tree.UndoNone)
         return ir.Step(
@@ -338,6 +338,12 @@ def _policy(step: tree.Step, contract_timeout: int | None, idempotent: bool) -> 
     low, high = (t.value.ms for t in retry.backoff) if retry.backoff else (usual.backoff_min, usual.backoff_max)
     errors = tuple(sorted({error.name.text for error in retry.errors})) or usual.errors
     return Policy(retry.limit.value, low, high, errors, timeout, idempotent)
+
+
+def _undo_policy(by: OperationEntry) -> Policy:
+    """A compensation is tried often, under one key, whatever it fails with."""
+    timeout = by.timeout_ms or Policy().timeout
+    return Policy(UNDO_LIMIT, UNDO_BACKOFF_MIN, UNDO_BACKOFF_MAX, (), timeout, by.operation.idempotent)
 
 
 def _guard(switch: tree.Switch, case: tree.Case) -> Expr:

@@ -157,7 +157,7 @@ def _undo(turn: Turn, row: StepRow, cell: DoCell, reason: Reason, causes: Causes
     step.state, step.undo_called = "undoing", True
     by, number = row.compensate.operation, max(len(step.results) - 1, 0)
     turn.effects.append(
-        event.Invoke(row.path, "undo", by.service, by.name, step.undo_input, row.policy, reason, number)
+        event.Invoke(row.path, "undo", by.service, by.name, step.undo_input, row.compensate.policy, reason, number)
     )
 
 

@@ -318,7 +318,7 @@ class _Walk:
                 node.undo.operation.service,
                 node.undo.operation.name,
                 cell.undo_input,
-                node.policy,
+                node.undo.policy,
                 reason,
                 max(len(cell.results) - 1, 0),
             )
