@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
-from itertools import product
 from typing import assert_never
 
 from flowlang.diagnostic import Diagnostic, Label, nearest
-from flowlang.expression import operations, words
+from flowlang.expression import functions, words
+from flowlang.expression.bounds import ExpressionError
 from flowlang.expression.fit import EITHER, bare, common, describe, join, misfit, problems
 from flowlang.expression.names import MACROS, macro_variable
 from flowlang.expression.narrowing import Env, narrow, with_name
-from flowlang.expression.operations import ExpressionError
+from flowlang.expression.operators import NUMBERS, ORDERED, comparable, operator_type
 from flowlang.expression.text import to_text
 from flowlang.expression.tree import (
     Binary,
@@ -60,23 +60,21 @@ __all__ = ["Env", "bare", "describe", "join", "misfit", "narrow", "problems", "t
 
 Report = Callable[[Diagnostic], None]
 
-NUMBERS: tuple[Type, ...] = (INT, DECIMAL)
-ORDERED: tuple[Type, ...] = (INT, DECIMAL, STRING, DURATION, TIMESTAMP)
 FUNCTIONS = ("double", "duration", "has", "int", "max", "min", "size", "string", "sum", "timestamp")
 METHODS = ("all", "contains", "endsWith", "exists", "exists_one", "filter", "map", "orValue", "size", "startsWith")
 
 # What a conversion takes besides `any`, how that is said, its result, and the function that reads a constant.
 CONVERSIONS: dict[str, tuple[tuple[Type, ...], str, Type, Callable[[str], object]]] = {
-    "int": ((INT, DECIMAL, STRING, TIMESTAMP), "a number, a string or a timestamp", INT, operations.to_int),
-    "double": ((INT, DECIMAL, STRING), "a number or a string", DECIMAL, operations.to_decimal),
+    "int": ((INT, DECIMAL, STRING, TIMESTAMP), "a number, a string or a timestamp", INT, functions.to_int),
+    "double": ((INT, DECIMAL, STRING), "a number or a string", DECIMAL, functions.to_decimal),
     "string": (
         (INT, DECIMAL, STRING, BOOL, DURATION, TIMESTAMP),
         "a string, a number, a bool, a duration or a timestamp",
         STRING,
-        operations.to_string,
+        functions.to_string,
     ),
-    "timestamp": ((STRING, INT, TIMESTAMP), "a string or the seconds since 1970", TIMESTAMP, operations.to_timestamp),
-    "duration": ((STRING, DURATION), "a string", DURATION, operations.to_duration),
+    "timestamp": ((STRING, INT, TIMESTAMP), "a string or the seconds since 1970", TIMESTAMP, functions.to_timestamp),
+    "duration": ((STRING, DURATION), "a string", DURATION, functions.to_duration),
 }
 
 
@@ -283,7 +281,7 @@ class _Typing:
         if node.op == "in" and isinstance(right, ListType):
             self.membership(node, left, right.item)
             return BOOL
-        result = _result(node.op, left, right)
+        result = operator_type(node.op, left, right)
         if result is None:
             operands = f"{describe(left)} and {describe(right)}"
             repair = _repair(node, left, right)
@@ -298,14 +296,14 @@ class _Typing:
         return result
 
     def equality(self, node: Binary, left: Type, right: Type) -> None:
-        if not _comparable(left, right):
+        if not comparable(left, right):
             self.report(words.NeverEqual(span=node.span, left=describe(left), right=describe(right)))
             return
         self.enum(node.left, left, node.right)
         self.enum(node.right, right, node.left)
 
     def membership(self, node: Binary, left: Type, item: Type) -> None:
-        if not _comparable(left, item):
+        if not comparable(left, item):
             of = f"an item of {describe(ListType(item))}"
             self.report(words.NeverEqual(span=node.span, left=describe(left), right=of))
             return
@@ -487,66 +485,6 @@ class _Typing:
 
 
 # ---------------------------------------------------------------- kinds
-
-
-def _result(op: str, left: Type, right: Type) -> Type | None:
-    """The type of `left op right`, or None when the operator does not take these; `any` could be whatever fits."""
-    if isinstance(left, Anything) and isinstance(right, Anything):
-        return ANY if op in ("+", "-", "*", "/", "%") else BOOL
-    candidates: tuple[Type, ...] = (*ORDERED, BOOL, ListType(ANY), MapType(ANY))
-    if not isinstance(left, Anything) and not isinstance(right, Anything):
-        return _operator(op, left, right)
-    lefts = candidates if isinstance(left, Anything) else (left,)
-    rights = candidates if isinstance(right, Anything) else (right,)
-    results = {result for pair in product(lefts, rights) if (result := _operator(op, *pair)) is not None}
-    return None if not results else next(iter(results)) if len(results) == 1 else ANY
-
-
-def _operator(op: str, left: Type, right: Type) -> Type | None:
-    if left in NUMBERS and right in NUMBERS:
-        if op in ("+", "-", "*", "/", "%"):
-            if left == right == INT:
-                return INT
-            return EITHER if all(side == INT or side is EITHER for side in (left, right)) else DECIMAL
-        return None if op == "in" else BOOL
-    strings = isinstance(left, String) and isinstance(right, String)
-    match op:
-        case "<" | "<=" | ">" | ">=":
-            return BOOL if strings or (left == right and left in ORDERED) else None
-        case "in":
-            return BOOL if isinstance(right, ListType) or (isinstance(left, String) and _is_map(right)) else None
-        case "+" if strings:
-            return STRING
-        case "+" if isinstance(left, ListType) and isinstance(right, ListType):
-            return ListType(join(left.item, right.item))
-        case "+" if {left, right} == {TIMESTAMP, DURATION}:
-            return TIMESTAMP
-        case "+" | "-" if left == right == DURATION:
-            return DURATION
-        case "-" if left == TIMESTAMP and right in (TIMESTAMP, DURATION):
-            return DURATION if right == TIMESTAMP else TIMESTAMP
-        case "*" if {left, right} == {INT, DURATION}:
-            return DURATION
-        case "/" if left == DURATION and right == INT:
-            return DURATION
-        case _:
-            return None
-
-
-def _comparable(left: Type, right: Type) -> bool:
-    """Whether a value of one type can equal one of the other."""
-    left, right = bare(left), bare(right)
-    if isinstance(left, Anything) or isinstance(right, Anything) or NULL in (left, right):
-        return True
-    if isinstance(left, ListType) and isinstance(right, ListType):
-        return _comparable(left.item, right.item)
-    if _is_map(left) and _is_map(right):
-        return True
-    return isinstance(left, Scalar | String) and common(left, right) is not None
-
-
-def _is_map(type: Type) -> bool:
-    return isinstance(type, Record | MapType)
 
 
 def _literal(value: bool | int | Decimal | str | Duration | None) -> Type:

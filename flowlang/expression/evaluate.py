@@ -1,7 +1,7 @@
 """An expression compiled once, to a Python function built from our own tree.
 
 The code is a Python syntax tree, never text: what the user wrote occurs in it as constants only, and all that it can do
-is call the functions of `operations` and branch. Each node is compiled in three readings, of which the node around it
+is call the functions of `operations` and `functions` and branch. Each node is compiled in three readings, of which the node around it
 picks one: `strict` (an absent value is an error), `lenient` (the node itself may be absent) and `path` (any part of
 the path may be absent, as in `has(a.b.c)`).
 """
@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Final, assert_never
 
-from flowlang.expression import operations
+from flowlang.expression import bounds, functions, operations
+from flowlang.expression.bounds import ExpressionError
 from flowlang.expression.names import MACROS, macro_variable
-from flowlang.expression.operations import ExpressionError
 from flowlang.expression.tree import (
     Binary,
     Expr,
@@ -250,7 +250,7 @@ class _Program:
         """Compile what was collected; `main` is the function to call."""
         module = ast.fix_missing_locations(ast.Module(body=self.functions, type_ignores=[]))
         namespace: dict[str, Any] = {"__builtins__": {}, **_NAMESPACE, **self.constants}
-        # The only `exec`: of a tree of ours, whose every name is of this file or of `operations`.
+        # The only `exec`: of a tree of ours, whose names are all made in this file or listed in _NAMESPACE.
         exec(compile(module, "<expression>", "exec"), namespace)  # noqa: S102
         built: Evaluate = namespace[main]
         return built
@@ -321,5 +321,8 @@ def _lambda(body: ast.expr) -> ast.expr:
 
 _ENV = ast.arguments(posonlyargs=[], args=[ast.arg("env")], kwonlyargs=[], kw_defaults=[], defaults=[])
 _NAMESPACE: Final = {
-    name: thing for name, thing in vars(operations).items() if getattr(thing, "__module__", "") == operations.__name__
+    name: thing
+    for module in (bounds, operations, functions)
+    for name, thing in vars(module).items()
+    if getattr(thing, "__module__", "") == module.__name__
 }

@@ -1,4 +1,4 @@
-"""What each operator and function does with values: the meaning of expressions, one small function for each.
+"""What each operator does with values: the meaning of expressions, one small function for each.
 
 The rules are CEL's but for the deviations that the language page lists. Kinds are compared by `type`, never by
 `isinstance`, because for Python a bool is an int and here it is not. No function looks at attributes of a value, so
@@ -8,40 +8,17 @@ nothing of Python shows through. Null counts as absent: reading either is an err
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from decimal import ROUND_DOWN, Decimal, DecimalException
-from functools import reduce
+from collections.abc import Callable
+from decimal import Decimal, DecimalException
 from typing import Any, Final, NoReturn
 
+from flowlang.expression.bounds import BUDGET, MAX_COST, MAX_LIST, MAX_STRING, Env, ExpressionError, charge, too_costly
 from flowlang.expression.text import to_text
 from flowlang.expression.tree import Index, Select
-from flowlang.values import ABSENT, DECIMALS, MAX_INT, MIN_INT, Duration, Timestamp, decimal_text
+from flowlang.values import ABSENT, DECIMALS, MAX_INT, MIN_INT, Duration, Timestamp
 
-Env = Mapping[Any, Any]
-"""The names of the flow with their values, and under the key BUDGET what the macros may still cost."""
-
-MAX_STRING = 1024 * 1024  # characters of a string that an expression makes
-MAX_LIST = 1_000_000  # items of a list that an expression makes
-MAX_COST = 5_000_000  # nodes evaluated inside of macros, and steps of a comparison of lists and maps
-
-BUDGET: Final = object()  # no name of a flow can equal it
-_UNCHARGED: Final = 64  # operations on fewer characters or items are not worth counting
-
-_NUMBERS: Final = frozenset({int, Decimal})
-_ORDERED: Final = frozenset({int, Decimal, str, Duration, Timestamp})
-_INTEGER: Final = re.compile(r"-?[0-9]{1,19}")
-_NUMBER: Final = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][+-]?[0-9]{1,4})?")
-
-
-class ExpressionError(Exception):
-    """An expression has no value. The message is one sentence without a capital and a full stop."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
+NUMBERS: Final = frozenset({int, Decimal})
+ORDERED: Final = frozenset({int, Decimal, str, Duration, Timestamp})
 # ---------------------------------------------------------------- reading
 
 
@@ -172,7 +149,7 @@ def unequal(left: Any, right: Any, env: Env) -> bool:
 def less(left: Any, right: Any) -> bool:
     """`left < right`: numbers by value, strings by code point, durations, timestamps."""
     kind = type(left)
-    if kind in _ORDERED and (kind is type(right) or (kind in _NUMBERS and type(right) in _NUMBERS)):
+    if kind in ORDERED and (kind is type(right) or (kind in NUMBERS and type(right) in NUMBERS)):
         return bool(left < right)
     _unfit("<", left, right)
 
@@ -180,7 +157,7 @@ def less(left: Any, right: Any) -> bool:
 def less_or_equal(left: Any, right: Any) -> bool:
     """`left <= right`."""
     kind = type(left)
-    if kind in _ORDERED and (kind is type(right) or (kind in _NUMBERS and type(right) in _NUMBERS)):
+    if kind in ORDERED and (kind is type(right) or (kind in NUMBERS and type(right) in NUMBERS)):
         return bool(left <= right)
     _unfit("<=", left, right)
 
@@ -188,7 +165,7 @@ def less_or_equal(left: Any, right: Any) -> bool:
 def greater(left: Any, right: Any) -> bool:
     """`left > right`."""
     kind = type(left)
-    if kind in _ORDERED and (kind is type(right) or (kind in _NUMBERS and type(right) in _NUMBERS)):
+    if kind in ORDERED and (kind is type(right) or (kind in NUMBERS and type(right) in NUMBERS)):
         return bool(left > right)
     _unfit(">", left, right)
 
@@ -196,7 +173,7 @@ def greater(left: Any, right: Any) -> bool:
 def greater_or_equal(left: Any, right: Any) -> bool:
     """`left >= right`."""
     kind = type(left)
-    if kind in _ORDERED and (kind is type(right) or (kind in _NUMBERS and type(right) in _NUMBERS)):
+    if kind in ORDERED and (kind is type(right) or (kind in NUMBERS and type(right) in NUMBERS)):
         return bool(left >= right)
     _unfit(">=", left, right)
 
@@ -204,7 +181,7 @@ def greater_or_equal(left: Any, right: Any) -> bool:
 def in_(left: Any, right: Any, env: Env) -> bool:
     """`left in right`: an item of a list, or a key of a map whose value is there."""
     if type(right) is list and left is not ABSENT:
-        _charge(env, len(right))
+        charge(env, len(right))
         if type(left) is str:
             return left in right  # a string equals nothing but a string
         return any(equal(left, item, env) for item in right)
@@ -220,8 +197,8 @@ def add(left: Any, right: Any, env: Env) -> Any:
     """`left + right`: numbers, strings, lists, durations, a timestamp and a duration."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left + right)
-    if kind in _NUMBERS and other in _NUMBERS:
+        return integer(left + right)
+    if kind in NUMBERS and other in NUMBERS:
         return _decimal(DECIMALS.add, left, right)
     if kind is str and other is str:
         return _string(left, right, env)
@@ -230,9 +207,9 @@ def add(left: Any, right: Any, env: Env) -> Any:
     if kind is Duration and other is Duration:
         return _duration(left.ms + right.ms)
     if kind is Timestamp and other is Duration:
-        return _timestamp(left.us + right.ms * 1000)
+        return timestamp(left.us + right.ms * 1000)
     if kind is Duration and other is Timestamp:
-        return _timestamp(right.us + left.ms * 1000)
+        return timestamp(right.us + left.ms * 1000)
     _unfit("+", left, right)
 
 
@@ -240,13 +217,13 @@ def subtract(left: Any, right: Any) -> Any:
     """`left - right`. Two timestamps give a duration, cut to the millisecond towards zero."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left - right)
-    if kind in _NUMBERS and other in _NUMBERS:
+        return integer(left - right)
+    if kind in NUMBERS and other in NUMBERS:
         return _decimal(DECIMALS.subtract, left, right)
     if kind is Duration and other is Duration:
         return _duration(left.ms - right.ms)
     if kind is Timestamp and other is Duration:
-        return _timestamp(left.us - right.ms * 1000)
+        return timestamp(left.us - right.ms * 1000)
     if kind is Timestamp and other is Timestamp:
         return _duration(_quotient(left.us - right.us, 1000))
     _unfit("-", left, right)
@@ -256,8 +233,8 @@ def multiply(left: Any, right: Any) -> Any:
     """`left * right`: numbers, or a duration and an integer."""
     kind, other = type(left), type(right)
     if kind is int and other is int:
-        return _integer(left * right)
-    if kind in _NUMBERS and other in _NUMBERS:
+        return integer(left * right)
+    if kind in NUMBERS and other in NUMBERS:
         return _decimal(DECIMALS.multiply, left, right)
     if kind is Duration and other is int:
         return _duration(left.ms * right)
@@ -269,11 +246,11 @@ def multiply(left: Any, right: Any) -> Any:
 def divide(left: Any, right: Any) -> Any:
     """`left / right`: of integers towards zero; of decimals rounded to 34 digits; of a duration by an integer."""
     kind, other = type(left), type(right)
-    if kind in _NUMBERS and other in _NUMBERS:
+    if kind in NUMBERS and other in NUMBERS:
         if not right:
             raise ExpressionError("division by zero")
         if kind is int and other is int:
-            return _integer(_quotient(left, right))
+            return integer(_quotient(left, right))
         return _decimal(DECIMALS.divide, left, right)
     if kind is Duration and other is int:
         if not right:
@@ -285,7 +262,7 @@ def divide(left: Any, right: Any) -> Any:
 def modulo(left: Any, right: Any) -> Any:
     """`left % right`: what the division towards zero leaves, with the sign of `left`."""
     kind, other = type(left), type(right)
-    if kind in _NUMBERS and other in _NUMBERS:
+    if kind in NUMBERS and other in NUMBERS:
         if not right:
             raise ExpressionError("division by zero")
         if kind is int and other is int:
@@ -298,179 +275,12 @@ def negate(value: Any) -> Any:
     """`-value`."""
     kind = type(value)
     if kind is int:
-        return _integer(-value)
+        return integer(-value)
     if kind is Decimal:
         return value.copy_negate() if value else value
     if kind is Duration:
         return _duration(-value.ms)
     raise ExpressionError(f"`-` does not take {kind_of(value)}")
-
-
-# ---------------------------------------------------------------- functions and methods
-
-
-def size(value: Any) -> int:
-    """Code points of a string, items of a list, keys of a map."""
-    if type(value) in (str, list, dict):
-        return len(value)
-    raise ExpressionError(f"`size` does not take {kind_of(value)}")
-
-
-def contains(value: Any, part: Any, env: Env) -> bool:
-    """Whether a string contains another one."""
-    if type(value) is str and type(part) is str:
-        _charge(env, len(value))
-        return part in value
-    _unfit_method("contains", value, part)
-
-
-def starts_with(value: Any, part: Any) -> bool:
-    """Whether a string begins with another one."""
-    if type(value) is str and type(part) is str:
-        return value.startswith(part)
-    _unfit_method("startsWith", value, part)
-
-
-def ends_with(value: Any, part: Any) -> bool:
-    """Whether a string ends with another one."""
-    if type(value) is str and type(part) is str:
-        return value.endswith(part)
-    _unfit_method("endsWith", value, part)
-
-
-def to_int(value: Any) -> int:
-    """An integer from a decimal (cut towards zero), a string of digits, or a timestamp (whole seconds since 1970)."""
-    kind = type(value)
-    if kind is int:
-        return int(value)
-    if kind is Decimal:
-        return _integer(int(value.to_integral_value(ROUND_DOWN)))
-    if kind is str and _INTEGER.fullmatch(value):
-        return _integer(int(value))
-    if kind is Timestamp:
-        return int(value.us // 1_000_000)
-    _no_conversion("int", value)
-
-
-def to_decimal(value: Any) -> Decimal:
-    """A decimal from an integer or a string with a number. The function is called `double`, as in CEL."""
-    kind = type(value)
-    if kind is Decimal or kind is int or (kind is str and _NUMBER.fullmatch(value)):
-        try:
-            return DECIMALS.create_decimal(value)
-        except DecimalException:
-            raise ExpressionError("the number is too large") from None
-    _no_conversion("double", value)
-
-
-def to_string(value: Any) -> str:
-    """The text of a scalar: decimals normalised, durations as `3d`, timestamps as RFC 3339."""
-    kind = type(value)
-    if kind is str:
-        return str(value)
-    if kind is bool:
-        return "true" if value else "false"
-    if kind is int or kind is Duration or kind is Timestamp:
-        return str(value)
-    if kind is Decimal:
-        return decimal_text(value)
-    _no_conversion("string", value)
-
-
-def to_timestamp(value: Any) -> Timestamp:
-    """A timestamp from an RFC 3339 string or from whole seconds since 1970."""
-    kind = type(value)
-    if kind is Timestamp:
-        return Timestamp(value.us)
-    if kind is int:
-        return _timestamp(value * 1_000_000)
-    if kind is str:
-        try:
-            return Timestamp.parse(value)
-        except ValueError as error:
-            raise ExpressionError(str(error)) from None
-    _no_conversion("timestamp", value)
-
-
-def to_duration(value: Any) -> Duration:
-    """A duration from a string such as `3d` or `1m30s`."""
-    if type(value) is Duration:
-        return value
-    if type(value) is str:
-        try:
-            return Duration.parse(value)
-        except ValueError as error:
-            raise ExpressionError(str(error)) from None
-    _no_conversion("duration", value)
-
-
-def total(env: Env, *values: Any) -> Any:
-    """The sum of a list of numbers or of several; of an empty list the integer 0. Durations are added with `+`: the sum
-    of an empty list of them could not be told from that of numbers."""
-    summands = _operands("sum", env, values)
-    for value in summands:
-        if type(value) not in _NUMBERS:
-            raise ExpressionError(f"`sum` does not take {kind_of(value)}")
-    return reduce(lambda left, right: add(left, right, env), summands) if summands else 0
-
-
-def least(env: Env, *values: Any) -> Any:
-    """The smallest item of a list, or of several values."""
-    return _extreme("min", less, env, values)
-
-
-def greatest(env: Env, *values: Any) -> Any:
-    """The largest item of a list, or of several values."""
-    return _extreme("max", greater, env, values)
-
-
-# ---------------------------------------------------------------- macros
-
-Body = Callable[[Env], Any]
-
-
-def start(env: Env) -> Env:
-    """The names of one evaluation that has macros, with a fresh budget."""
-    return {**env, BUDGET: [MAX_COST]}
-
-
-def all_(of: Any, env: Env, variable: str, body: Body, cost: int) -> bool:
-    """Whether `body` is true for every item; stops at the first for which it is not."""
-    return all(truth(body(local)) for local, _ in _rounds("all", of, env, variable, cost))
-
-
-def exists(of: Any, env: Env, variable: str, body: Body, cost: int) -> bool:
-    """Whether `body` is true for some item; stops at the first for which it is."""
-    return any(truth(body(local)) for local, _ in _rounds("exists", of, env, variable, cost))
-
-
-def exists_one(of: Any, env: Env, variable: str, body: Body, cost: int) -> bool:
-    """Whether `body` is true for exactly one item."""
-    return sum(truth(body(local)) for local, _ in _rounds("exists_one", of, env, variable, cost)) == 1
-
-
-def map_(of: Any, env: Env, variable: str, body: Body, cost: int) -> list[Any]:
-    """The values of `body` for each item."""
-    return items([body(local) for local, _ in _rounds("map", of, env, variable, cost)])
-
-
-def filter_(of: Any, env: Env, variable: str, body: Body, cost: int) -> list[Any]:
-    """The items for which `body` is true."""
-    return [item for local, item in _rounds("filter", of, env, variable, cost) if truth(body(local))]
-
-
-def _rounds(macro: str, of: Any, env: Env, variable: str, cost: int) -> Iterable[tuple[Env, Any]]:
-    """The names as `body` sees them and the item, for each item of a list or key of a map."""
-    if type(of) is not list and type(of) is not dict:
-        raise ExpressionError(f"`{macro}` does not take {kind_of(of)}")
-    local = dict(env)
-    budget = env[BUDGET]
-    for item in of:
-        budget[0] -= cost
-        if budget[0] < 0:
-            _too_costly()
-        local[variable] = item
-        yield local, item
 
 
 # ---------------------------------------------------------------- parts of the above
@@ -495,34 +305,15 @@ _KINDS: Final = {
 }
 
 
-def fail(message: str) -> NoReturn:
-    """What an expression does that `check` refuses but somebody evaluates all the same."""
-    raise ExpressionError(message)
-
-
 def _unfit(op: str, left: Any, right: Any) -> NoReturn:
     raise ExpressionError(f"`{op}` does not take {kind_of(left)} and {kind_of(right)}")
-
-
-def _unfit_method(method: str, value: Any, part: Any) -> NoReturn:
-    raise ExpressionError(f"`{method}` takes two strings, not {kind_of(value)} and {kind_of(part)}")
-
-
-def _no_conversion(function: str, value: Any) -> NoReturn:
-    if type(value) is str:
-        raise ExpressionError(f'`{function}` cannot read "{value[:80]}"')
-    raise ExpressionError(f"`{function}` does not take {kind_of(value)}")
 
 
 def _no_fields(of: Any, node: Select) -> NoReturn:
     raise ExpressionError(f"`{to_text(node.of)}` is {kind_of(of)}: it has no field `{node.name}`")
 
 
-def _too_costly() -> NoReturn:
-    raise ExpressionError("the evaluation takes too many steps")
-
-
-def _integer(value: int) -> int:
+def integer(value: int) -> int:
     if MIN_INT <= value <= MAX_INT:
         return value
     raise ExpressionError("the integer does not fit into 64 bits")
@@ -548,7 +339,7 @@ def _duration(ms: int) -> Duration:
     raise ExpressionError("the duration is longer than ten thousand years")
 
 
-def _timestamp(us: int) -> Timestamp:
+def timestamp(us: int) -> Timestamp:
     if Timestamp.FIRST <= us <= Timestamp.LAST:
         return Timestamp(us)
     raise ExpressionError("the timestamp is outside of the years 1 to 9999")
@@ -558,7 +349,7 @@ def _string(left: str, right: str, env: Env) -> str:
     length = len(left) + len(right)
     if length > MAX_STRING:
         raise ExpressionError(f"the string is longer than {MAX_STRING:,} characters")
-    _charge(env, length)
+    charge(env, length)
     return left + right
 
 
@@ -566,23 +357,13 @@ def _joined(left: list[Any], right: list[Any], env: Env) -> list[Any]:
     length = len(left) + len(right)
     if length > MAX_LIST:
         raise ExpressionError(f"the list is longer than {MAX_LIST:,} items")
-    _charge(env, length)
+    charge(env, length)
     return left + right
-
-
-def _charge(env: Env, cost: int) -> None:
-    """Count an operation whose cost grows with its operands; outside of macros it happens once and is not counted."""
-    if cost > _UNCHARGED:
-        budget = env.get(BUDGET)
-        if budget is not None:
-            budget[0] -= cost
-            if budget[0] < 0:
-                _too_costly()
 
 
 def _scalar_equal(left: Any, right: Any) -> bool:
     kind, other = type(left), type(right)
-    return (kind is other or (kind in _NUMBERS and other in _NUMBERS)) and bool(left == right)
+    return (kind is other or (kind in NUMBERS and other in NUMBERS)) and bool(left == right)
 
 
 def _deep_equal(left: Any, right: Any, env: Env) -> bool:
@@ -600,7 +381,7 @@ def _deep_equal(left: Any, right: Any, env: Env) -> bool:
             return False
         budget[0] -= len(left)
         if budget[0] < 0:
-            _too_costly()
+            too_costly()
         if kind is list:
             todo.extend(zip(left, right, strict=True))
         elif left.keys() != right.keys():
@@ -608,28 +389,3 @@ def _deep_equal(left: Any, right: Any, env: Env) -> bool:
         else:
             todo.extend((value, right[key]) for key, value in left.items())
     return True
-
-
-def _operands(function: str, env: Env, values: tuple[Any, ...]) -> tuple[Any, ...] | list[Any]:
-    if len(values) != 1:
-        return values
-    [only] = values
-    if type(only) is not list:
-        raise ExpressionError(f"`{function}` takes a list or several values, not {kind_of(only)}")
-    _charge(env, len(only))
-    return only
-
-
-def _extreme(function: str, better: Callable[[Any, Any], bool], env: Env, values: tuple[Any, ...]) -> Any:
-    operands = _operands(function, env, values)
-    if not operands:
-        raise ExpressionError(f"`{function}` of an empty list")
-    best = operands[0]
-    if type(best) not in _ORDERED:
-        raise ExpressionError(f"`{function}` does not take {kind_of(best)}")
-    mixed = False
-    for value in operands[1:]:
-        mixed = mixed or type(value) is not type(best)
-        if better(value, best):
-            best = value
-    return DECIMALS.create_decimal(best) if mixed else best

@@ -33,6 +33,7 @@ from flowlang.expression.tree import (
     Unary,
 )
 from flowlang.expression.types import (
+    ANY,
     BOOL,
     DECIMAL,
     DURATION,
@@ -368,7 +369,7 @@ def opaque(type: Type) -> bool:
 
 
 def fits(value: Any, type: Type) -> bool:
-    """Whether `value` is of `type`; an integer may stand for a decimal (see `EITHER`)."""
+    """Whether `value` is of `type`; an integer may stand for a decimal (see `EITHER`), and what is `any` may be absent."""
     match type:
         case Anything():
             return True
@@ -390,7 +391,7 @@ def fits(value: Any, type: Type) -> bool:
             known = {field.name: field for field in fields}
             return (
                 isinstance(value, dict)
-                and all(value.get(field.name) is not None for field in fields if field.required)
+                and all(value.get(field.name) is not None for field in fields if field.required and field.type != ANY)
                 and all(open or key in known for key in value)
                 and all(fits(each, known[key].type) for key, each in value.items() if key in known and each is not None)
             )
