@@ -40,13 +40,11 @@ class Recovery:
         if depth:
             place -= 1
             del stack[depth:]
-            self._report(
-                words.Unfinished(span=tokens.span(place - 1, place - 1), sign=tokens.text(place - 1)[:20]), place
-            )
+            self._report(words.Unfinished(span=tokens.span(place - 1, place - 1), sign=tokens.text(place - 1)[:20]))
             self.whole = False
             return self.resume(stack, place)
         mistake = diagnose(tokens, stack, firsts, place)
-        self._report(mistake.finding, place)
+        self._report(mistake.finding)
         self.whole = self.whole and mistake.whole
         if mistake.drop:
             del stack[-mistake.drop :]
@@ -57,8 +55,8 @@ class Recovery:
             self._spoilt.add(tokens.span(place, place).line)
         return after
 
-    def _report(self, finding: Diagnostic, place: int) -> None:
-        if not {finding.span.line, self.tokens.span(place, place).line} & self._spoilt:
+    def _report(self, finding: Diagnostic) -> None:
+        if finding.span.line not in self._spoilt:
             self.tokens.findings.append(finding)
 
     def resume(self, stack: list[int], place: int, loose: bool = False) -> int | None:

@@ -53,6 +53,15 @@ CASES = {
           step b x.b()                                   # error: FL0122
         }
     """,
+    "a broken literal hides nothing on other lines": """
+        flow f() {
+          let a = order.                                 # error: FL0132
+          let b = "abc                                   # error: FL0109
+          let c = f("abc)                                # error: FL0109
+          let d = order.total +                          # error: FL0132
+          let e = 3x                                     # error: FL0112
+        }
+    """,
     "clauses are read one by one": """
         flow f() {
           step a = x.a() {
