@@ -8,12 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.repository.command import ROOT, environment, flowlang
-from tests.repository.documents import Block, blocks, commands, matches
+from tests.repository.documents import Block, Command, blocks, commands, matches
 
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "specs").rglob("*.md"))]
 
@@ -24,12 +25,12 @@ def test_every_block_works(document: Path, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "specs" / "examples", folder)
     for block in blocks(document):
         try:
-            _run(block, folder, tmp_path)
+            run(block, folder, tmp_path)
         except AssertionError as error:
             raise AssertionError(f"{document.relative_to(ROOT)}:{block.line}: {error}") from error
 
 
-def _run(block: Block, folder: Path, tmp_path: Path) -> None:
+def run(block: Block, folder: Path, tmp_path: Path) -> None:
     match block.kind:
         case "flow":
             _check(block.text, folder, block.name or "order/flow.flow")
@@ -41,7 +42,7 @@ def _run(block: Block, folder: Path, tmp_path: Path) -> None:
             for line in [block.text] if block.text.startswith("{\n") else block.text.splitlines():
                 json.loads(line)
         case "console":
-            _console(block, folder, _path_with_flowlang(tmp_path / "bin"))
+            _console(block, folder, path_with_flowlang(tmp_path / "bin"))
         case "text":
             pass
         case _:
@@ -84,15 +85,26 @@ def _handlers(block: Block, folder: Path) -> None:
 
 
 def _console(block: Block, folder: Path, path: str) -> None:
+    for command, found in said_by(block, folder, path):
+        if not matches(command.output, found):
+            lines = difflib.unified_diff(
+                command.output.splitlines(), found.splitlines(), "document", "found", lineterm=""
+            )
+            raise AssertionError(f"line {command.line}: $ {command.text}\n" + "\n".join(lines))
+
+
+def said_by(block: Block, folder: Path, path: str) -> Iterator[tuple[Command, str]]:
+    """Each command of a console block and what it prints now. A target of the Makefile is only looked up."""
     status = 0
     for command in commands(block):
         if command.text.startswith("make "):
-            target = command.text.split()[1]
-            done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
+            done = subprocess.run(
+                ["make", "--dry-run", *command.text.split()[1:]], cwd=ROOT, capture_output=True, text=True
+            )
             assert done.returncode == 0, done.stderr
-            continue
-        if command.text == "echo $?":
-            found = f"{status}\n"
+            yield command, ""
+        elif command.text == "echo $?":
+            yield command, f"{status}\n"
         else:
             done = subprocess.run(
                 ["bash", "-o", "pipefail", "-c", command.text],
@@ -103,15 +115,11 @@ def _console(block: Block, folder: Path, path: str) -> None:
                 text=True,
                 env={**environment(), "PATH": path},
             )
-            status, found = done.returncode, done.stdout
-        if not matches(command.output, found):
-            lines = difflib.unified_diff(
-                command.output.splitlines(), found.splitlines(), "document", "found", lineterm=""
-            )
-            raise AssertionError(f"line {command.line}: $ {command.text}\n" + "\n".join(lines))
+            status = done.returncode
+            yield command, done.stdout
 
 
-def _path_with_flowlang(folder: Path) -> str:
+def path_with_flowlang(folder: Path) -> str:
     """A search path on which `flowlang` is the package of this checkout, run by the Python that runs the tests."""
     folder.mkdir(exist_ok=True)
     program = folder / "flowlang"
