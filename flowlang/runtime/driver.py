@@ -82,6 +82,7 @@ class Driver:
         self._todo: deque[Callable[[], object]] = deque()
         self._inner: deque[Callable[[], object]] = deque()
         self._released: list[Callable[[], object]] = []
+        self._draining = False
         self._scheduled = False
         self._room = KEPT_PARTS
         self._watchers: list[Callable[[], bool]] = []
@@ -216,8 +217,14 @@ class Driver:
 
     def drain(self) -> None:
         """Do what follows from what was just fed, before anything else comes in."""
-        while self._inner:
-            self._inner.popleft()()
+        if self._draining:
+            return  # whoever drains comes to it
+        self._draining = True
+        try:
+            while self._inner:
+                self._inner.popleft()()
+        finally:
+            self._draining = False
 
     def _let_go(self) -> None:
         released, self._released = self._released, []
@@ -273,6 +280,7 @@ class Driver:
         """A role's part of a run, folded from its journal where it is not in memory."""
         if not self.everything and run not in self.active:
             self.take_up(run)
+            self.drain()  # its open calls go on as they were left, before anything new reaches them
         found = self.parts.get((role, run))
         return found if found is not None else self._load(role, run)
 

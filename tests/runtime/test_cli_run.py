@@ -376,6 +376,19 @@ def test_a_run_that_was_killed_goes_on_under_the_same_key(do: Do, project: Path,
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("step", ["charge", "shipment"])
+def test_cancel_of_a_run_that_was_killed_recovers_its_call_and_undoes_it(do: Do, mode: str, step: str) -> None:
+    """Cancel acts as the engine when none lives: the call that was under way is asked again, and then undone."""
+    assert process("run", "order.flow", "--mode", mode, *SET, "--crash-before", step).status == -signal.SIGKILL
+    run = json.loads(do("runs", "--json").out)["run"]
+    said = do("cancel", run, "--json")
+    assert (said.status, said.report["status"]) == (4, "cancelled")
+    effects = [(effect["path"], effect["kind"], effect["result"]) for effect in said.report["effects"]]
+    assert (f"order/{step}", "do", "ok") in effects
+    assert (f"order/{step}", "undo", "ok") in effects
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Path, mode: str) -> None:
     """In virtual time, with its events, lists and expectation; as if nothing had happened."""
     text = (
