@@ -66,7 +66,7 @@ def with_failures(scenario: Scenario, failures: Sequence[str], flows: Sequence[i
             ("word",): Span(source, len(place) + 1, len(failure)),
         }
         settings.append((place, word, Places(Span(source, 0, len(failure)), at)))
-    found = read_failures(settings, flows)
+    found = read_failures(settings, flows, virtual=scenario.virtual)
     if found.found:
         refused(found.found, USAGE)
     return replace(scenario, answers={**scenario.answers, **found.scenario.answers})

@@ -30,7 +30,7 @@ from flowlang.event import Error, Result, Unknown, Value
 from flowlang.runtime.answer import Answers
 from flowlang.runtime.operation import Call, Failure, Marked, collecting
 from flowlang.runtime.ports import Caller, Request
-from flowlang.values import BadValue, from_python
+from flowlang.values import BadValue, Duration, from_python
 
 THREADS = 64  # handlers without `async` that run at once; more wait for their turn
 GRACE = 1.0  # seconds that a cancelled handler has to clean up before it is left behind
@@ -242,7 +242,7 @@ class Handlers:
                 self._left_behind.add(running)
                 running.add_done_callback(self._left_behind.discard)
         if not done:
-            return _unknown(request, "Timeout", f"the handler took longer than {request.timeout} ms")
+            return _unknown(request, "Timeout", f"the handler took longer than {Duration(request.timeout)}")
         if running.cancelled():
             return _unknown(request, "HandlerError", "the handler cancelled itself")
         match running.result():

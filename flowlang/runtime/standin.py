@@ -15,6 +15,7 @@ from flowlang.runtime.answer import Answers
 from flowlang.runtime.ports import Caller, Clock, Request, ScenarioMistake
 from flowlang.runtime.store import Recorded
 from flowlang.scenario.tree import Answer, Scenario
+from flowlang.values import Duration
 
 
 class ListOver(ScenarioMistake):
@@ -56,7 +57,7 @@ class StandIn:
         in_time = answer.kind != "unknown" and takes <= request.timeout
         await self._clock.sleep_until(self._clock.now() + min(takes, request.timeout))
         if not in_time:
-            return _unknown(request, "Timeout", f"no answer within {request.timeout} ms")
+            return _unknown(request, "Timeout", f"no answer within {Duration(request.timeout)}")
         match answer.kind:
             case "ok":
                 return self._answers.answer(request, answer.value)

@@ -90,15 +90,17 @@ def _place(node: YNode, place: Place, places: Places) -> None:
             pass
 
 
-def read_failures(settings: Iterable[tuple[str, str, Places]], flows: Sequence[ir.Flow]) -> Read:
+def read_failures(
+    settings: Iterable[tuple[str, str, Places]], flows: Sequence[ir.Flow], *, virtual: bool = False
+) -> Read:
     """The answers that `--fail PLACE=WORD` asks for. `settings` are place, word and where the two stand: at `()` both, at
-    `("place",)` and `("word",)` each."""
+    `("place",)` and `("word",)` each. On a `virtual` clock a timeout takes as long as one does."""
     answers: dict[str, Answers] = {}
     found: list[Diagnostic] = []
     for place, word, places in settings:
         reader = _Reader(places, flows)
         site = reader.site(place, ("place",))
-        answer = reader.failure(site, word) if site is not None else None
+        answer = reader.failure(site, word, virtual) if site is not None else None
         if answer is not None and site is not None:
             answers[site.place] = Answers((answer,))
         found += reader.found
@@ -207,11 +209,12 @@ class _Reader:
         )
         return False
 
-    def failure(self, site: Site, word: str) -> Answer | None:
-        """What `--fail PLACE=WORD` means. It takes no time: nobody wants to wait for a failure that was asked for."""
+    def failure(self, site: Site, word: str, virtual: bool) -> Answer | None:
+        """What `--fail PLACE=WORD` means. In real time it takes none: nobody wants to wait for a failure that was asked
+        for. On a virtual clock waiting costs nothing, and what is timed around the step must see a timeout pass."""
         match word.lower():
             case "timeout":
-                return Answer("unknown", takes=0)
+                return Answer("unknown", takes=None if virtual else 0)
             case "crash":
                 return Answer("crash", message="the handler crashed, as --fail asks", takes=0)
         word = "Unavailable" if word == "unavailable" else word

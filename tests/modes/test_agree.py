@@ -6,8 +6,8 @@ import os
 from datetime import UTC, datetime
 
 import pytest
-from flowlang.contract import Contracts, load
 
+from flowlang.contract import Contracts, load
 from flowlang.language.format import to_text
 from flowlang.source import Source
 from flowlang.verify.agree import agree

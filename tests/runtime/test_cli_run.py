@@ -245,6 +245,20 @@ def test_an_expectation_that_is_not_met_ends_with_1_and_the_difference(do: Do, p
     assert said.err.endswith('  status\n    expected  "completed"\n    found     "failed"\n')
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_three_timeouts_that_fail_asks_for_take_three_times_the_limit_on_a_virtual_clock(
+    do: Do, project: Path, mode: str
+) -> None:
+    words = ["run", "order.flow", "--mode", mode, "--scenario", scenario(project, "")]
+    said = do(*words, "--fail", "payments.charge=timeout")
+    assert said.status == 3
+    assert "30.0s  order/charge  attempt 2\n" in said.err
+    assert "1m00s  order/charge  attempt 3\n" in said.err
+    assert "1m30s  order/charge  nobody knows whether it happened, Timeout: no answer within 30s\n" in said.err
+    declared = do(*words, "--fail", "payments.charge=Declined")
+    assert "0.00s  order/charge  failed, Declined" in declared.err
+
+
 def test_a_slip_in_a_scenario_ends_with_1_before_anything_runs(do: Do, project: Path) -> None:
     said = do("run", "order.flow", "--scenario", scenario(project, "answers: { payments.chrage: { fail: Declined } }"))
     assert (said.status, said.out) == (1, "")

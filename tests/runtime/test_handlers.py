@@ -290,7 +290,7 @@ def seen(): return cleaned
         return await handlers.call(request(timeout=20)), await handlers.call(request(ECHO))
 
     hung, seen = asyncio.run(both())
-    assert error_of(hung) == Error("Timeout", "the handler took longer than 20 ms", "order/charge")
+    assert error_of(hung) == Error("Timeout", "the handler took longer than 20ms", "order/charge")
     assert seen == Ok([True])
 
 

@@ -416,7 +416,7 @@ def test_a_declared_error_is_failed_with_its_data_and_an_uncertain_one_is_unknow
 def test_unknown_takes_as_long_as_the_caller_waits() -> None:
     clock = Clock()
     said = ask('{"answers": {"order/charge": {"unknown": true}}}', request(timeout=10_000), clock=clock)
-    assert said == Unknown(Error("Timeout", "no answer within 10000 ms", "order/charge"))
+    assert said == Unknown(Error("Timeout", "no answer within 10s", "order/charge"))
     assert clock.time == 11_000
 
 
