@@ -10,12 +10,11 @@ import pytest
 from flowlang.check import check, render
 from flowlang.check.allow import accept
 from flowlang.check.explain import WORDS, explain, kinds, words
-from flowlang.contract import Contracts, load
+from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic, facts_of
 from flowlang.language import parse
 from flowlang.language.yaml import to_yaml
 from flowlang.source import Source
-from flowlang.unread import Refusal
 
 OURS = {code: word for code, word in words().items() if word.__module__.startswith("flowlang.check.")}
 TYPED = {code: word for code, word in words().items() if word.__module__ == "flowlang.expression.words"}
@@ -89,25 +88,20 @@ def test_comments_accept_findings_in_yaml_too(contracts: Contracts) -> None:
 FORMS = {
     code: word
     for code, word in ALL.items()
-    if word.bad
-    and word.__module__ in ("flowlang.language.words", "flowlang.language.twin_words", "flowlang.contract.words")
+    if word.bad and word.__module__ in ("flowlang.language.words", "flowlang.language.twin_words")
 }
+"""Contracts, whose examples may be several files, are tried in `tests/contract`."""
 
 
 def form(word: type[Diagnostic], text: str) -> set[str]:
-    """The codes that reading `text` gives: a contract, or a flow in one of its forms."""
-    if word.__module__ == "flowlang.contract.words":
-        _, found = load(
-            [Source("contracts/payments.yaml", text)], lambda path, beside: Refusal("missing", "there is none")
-        )
-    else:
-        twin = word.__module__ == "flowlang.language.twin_words" or text.startswith("document:")
-        _, found = parse(Source("example.flow.yaml" if twin else "example.flow", text))
+    """The codes that reading `text` gives: a flow in one of its forms."""
+    twin = word.__module__ == "flowlang.language.twin_words" or text.startswith("document:")
+    _, found = parse(Source("example.flow.yaml" if twin else "example.flow", text))
     return {one.code for one in found}
 
 
 @pytest.mark.parametrize("code", FORMS)
-def test_the_examples_of_forms_and_contracts(code: str) -> None:
+def test_the_examples_of_forms(code: str) -> None:
     assert form(FORMS[code], FORMS[code].bad) == {code}
     assert form(FORMS[code], FORMS[code].good) == set()
 
