@@ -289,8 +289,7 @@ class _Printer:
             else:
                 self.body(line, wait.span.start, body, doc)
 
-        inline = "" if body is None else self.inline(body) or ("" if self.bare(body) else "{")
-        if len(parts) == 1 or self.fits(f"{line} {inline}".rstrip()):
+        if len(parts) == 1 or self.fits(f"{line} {self.tail(body)}".rstrip()):
             finish(line, wait.doc)
             return
         outer, self.indent = self.indent, self.indent + INDENT
@@ -339,6 +338,13 @@ class _Printer:
             self.unit(Span(source, start, self.begin_of(block)), f"{head} {{", doc)
             self.inside(lambda: self.statements(block.statements), block.span.end)
             self.unit(_last(block.span), "}")
+
+    def tail(self, body: tree.Block | None) -> str:
+        """What a body would put on the line of its head, whatever comments stand between."""
+        if body is None:
+            return ""
+        first = body.statements[0] if body.statements else None
+        return simple_text(first) if self.bare(body) and isinstance(first, Simple) else "{}"
 
     def inline(self, block: tree.Block) -> str | None:
         """The body as it stands on the line of its head; None when it needs lines of its own."""
