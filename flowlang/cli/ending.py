@@ -21,6 +21,7 @@ from flowlang.runtime import view
 from flowlang.runtime.clock import VirtualClock
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.player import play
+from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.setting import RealClock
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import RunRow
@@ -47,9 +48,20 @@ class Told:
         return self.status
 
 
-async def drive(engine: Engine, clock: RealClock, run: str, scenario: Scenario, *, follow: bool) -> None:
+async def drive(
+    engine: Engine, clock: RealClock, run: str, scenario: Scenario, *, follow: bool
+) -> ScenarioMistake | None:
     """Let the run, and whatever its events start, go on until nothing goes on by itself. A virtual clock is followed to
-    its end, since waiting costs nothing there."""
+    its end, since waiting costs nothing there. Returns the mistake of the scenario that has stopped the engine, if one
+    has: what came before it can be told."""
+    try:
+        await _drive(engine, clock, run, scenario, follow)
+    except ScenarioMistake as mistake:
+        return mistake
+    return None
+
+
+async def _drive(engine: Engine, clock: RealClock, run: str, scenario: Scenario, follow: bool) -> None:
     before = {row.run for row in view.runs(engine.store)}
     follow = follow or isinstance(clock, VirtualClock)
     if scenario.happenings:
@@ -97,6 +109,12 @@ async def _next(engine: Engine, run: str, player: asyncio.Future[None], follow: 
         until.cancel()
         player.result()
     return await until
+
+
+def stopped(end: Told, mistake: ScenarioMistake | None) -> Told:
+    """`end`, or the end of a run that a mistake of its scenario has stopped. What was expected counts no more, and nobody
+    is sent to `resume`: the scenario is stored with the run, which would come to the same place again."""
+    return end if mistake is None else Told(FINDINGS, end.data, f"error: {mistake}; the run stops here")
 
 
 def told(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import click
 
-from flowlang.cli.ending import Told, drive, told
+from flowlang.cli.ending import Told, drive, stopped, told
 from flowlang.cli.files import opened
 from flowlang.cli.given import refused
 from flowlang.cli.input import Given, read_json
@@ -179,12 +179,14 @@ def _ask(store: str, word: str, arguments: dict[str, Value]) -> Value:
 
 async def _driven(engine: Engine, clock: RealClock, runs: Sequence[str], *, as_json: bool) -> Told:
     """Let runs go on, and tell what they come to."""
-    ends = []
+    ends, mistake = [], None
     for run in runs:
-        await engine.resume(run)
-        await drive(engine, clock, run, EMPTY, follow=False)
+        if mistake is None:
+            await engine.resume(run)
+            mistake = await drive(engine, clock, run, EMPTY, follow=False)
         ends.append(told(engine.store, [run], EMPTY, clock.now(), as_json=as_json))
-    return Told(max(end.status for end in ends), ("\n" if as_json else "\n\n").join(end.data for end in ends))
+    data = ("\n" if as_json else "\n\n").join(end.data for end in ends)
+    return stopped(Told(max(end.status for end in ends), data), mistake)
 
 
 def _must_exist(store: str) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 import click
 
-from flowlang.cli.ending import Told, drive, told
+from flowlang.cli.ending import Told, drive, stopped, told
 from flowlang.cli.screen import talk
 from flowlang.cli.session import STORE, Session
 from flowlang.cli.status import DONE
@@ -64,14 +64,16 @@ async def _resume(engine: Engine, clock: RealClock, *, runs: Sequence[str], foll
     for run in runs:
         await engine.resume(run)
     scenario = world_of(engine.store, runs[0])
+    mistake = None
     for run in runs:
-        await drive(engine, clock, run, scenario, follow=follow)
+        mistake = mistake or await drive(engine, clock, run, scenario, follow=follow)
     begun = [row.run for row in view.runs(engine.store) if row.run not in known]  # by events of these runs
     worlds = [*((run, scenario) for run in runs), *((run, EMPTY) for run in begun)]
     ends = [told(engine.store, [run], world, clock.now(), as_json=as_json) for run, world in worlds]
     separator = "\n" if as_json else "\n\n"
-    return Told(
+    end = Told(
         max(end.status for end in ends),
         separator.join(end.data for end in ends),
         "\n".join(end.talk for end in ends if end.talk),
     )
+    return stopped(end, mistake)

@@ -11,7 +11,7 @@ import click
 
 from flowlang import ir
 from flowlang.cli.compiled import checked
-from flowlang.cli.ending import Told, drive, told
+from flowlang.cli.ending import Told, drive, stopped, told
 from flowlang.cli.files import opened
 from flowlang.cli.given import input_values, refused, with_failures
 from flowlang.cli.screen import talk
@@ -165,11 +165,12 @@ async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -
     known = {row.run for row in view.runs(engine.store)}
     first = plan.built[0]
     started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)
-    await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
+    mistake = await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
     beside = [row.run for row in view.runs(engine.store) if row.run not in known and row.run != started.run]
     flows = [one.flow for one in plan.built]
     runs = [started.run, *beside]
-    end = told(engine.store, runs, plan.scenario, clock.now(), as_json=as_json, flows=flows)
+    said = told(engine.store, runs, plan.scenario, clock.now(), as_json=as_json, flows=flows)
+    end = stopped(said, mistake)
     if not started.fresh:
         return replace(end, talk=f"this run is not new: it has the same key and the same input\n{end.talk}".rstrip())
     return end

@@ -65,7 +65,7 @@ class Session:
         except HandlersUnusable as error:
             raise Stop(FINDINGS, str(error).removeprefix("error: ")) from error
         except ScenarioMistake as error:
-            raise Stop(FINDINGS, f"{error}; the run stops here, and `resume` goes on with it") from error
+            raise Stop(FINDINGS, f"{error}; the run stops here") from error
 
     def create(self) -> None:
         """Make the folder of the store, for the one command that begins with nothing."""

@@ -274,6 +274,29 @@ def test_a_list_that_runs_out_ends_with_1(do: Do, project: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("store", ["memory", "s.db"])
+def test_a_word_on_a_step_that_is_not_stuck_stops_the_run_which_is_reported_and_not_sent_to_resume(
+    do: Do, project: Path, mode: str, store: str
+) -> None:
+    text = "events: [ { at: 1h, resolve: charge, as: retry } ]"
+    name = scenario(project, text)
+    said = do("run", "order.flow", "--mode", mode, "--scenario", name, "--store", store, "--json")
+    assert (said.status, said.report["status"]) == (1, "waiting")
+    last = said.err.splitlines()[-1]
+    assert last.startswith("error: the scenario says retry for `order/charge`, and step `order/charge` of run ")
+    assert last.endswith(" is not stuck; the run stops here")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_list_that_runs_out_stops_the_run_again_when_it_is_resumed(do: Do, project: Path, mode: str) -> None:
+    text = "answers: { payments.charge: [ { fail: Unavailable } ] }"
+    words = ["--mode", mode, "--scenario", scenario(project, text), "--store", "s.db", "--json"]
+    for said in (do("run", "order.flow", *words), do("resume", "--store", "s.db", "--json")):
+        assert (said.status, said.report["status"]) == (1, "running")
+        assert said.err.endswith("has 1 answer, and `order/charge` needs one more; the run stops here\n")
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_flow_beside_is_started_by_the_event_and_reported_too(do: Do, project: Path, mode: str) -> None:
     said = do("run", "order.flow", "letter.flow", "--mode", mode, "--scenario", scenario(project, DELIVERED), "--json")
     first, second = map(json.loads, said.out.splitlines())
