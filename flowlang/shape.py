@@ -11,7 +11,7 @@ import hashlib
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -38,10 +38,19 @@ def to_data(thing: Any, kinds: tuple[type, ...] = (), labels: bool = True) -> Js
     found: dict[str, Json] = {"kind": kind_of(type(thing))} if isinstance(thing, kinds) else {}
     for f in fields(thing):
         value = getattr(thing, f.name)
-        if isinstance(value, Span) or value is None or value == "" or value == () or (not labels and not f.compare):
+        if isinstance(value, Span) or (not labels and not f.compare) or (_is_empty(value) and _may_be_left_out(f)):
             continue
         found[f.name] = to_data(value, kinds, labels)
     return found
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or value == "" or value == ()
+
+
+def _may_be_left_out(f: Field[Any]) -> bool:
+    """An empty field comes back empty when it is left out, unless its default is something else."""
+    return f.default is MISSING or _is_empty(f.default)
 
 
 def from_data(cls: Any, data: Json) -> Any:

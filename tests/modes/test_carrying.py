@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowlang import ir
+from flowlang import ir, table
 from flowlang.choreograph.projection import project
 from flowlang.table import StepRow, Table
 from tests.modes.play import flow, players, same
@@ -52,3 +52,10 @@ def test_undo_messages_carry_no_values() -> None:
     messages = [input.message for _, input in services.fed if hasattr(input, "message")]
     assert [m.name for m in messages if m.reason is not None] == ["f/fail1.gone", "f/b.gone"]
     assert all(m.data == () for m in messages if m.reason is not None)
+
+
+def test_tables_and_kernel_come_back_as_they_went_out() -> None:
+    lowered = flow("step a = a.act(n: n) { compensate a.undo(n: n) retry 0 } fail Odd")
+    assert ir.from_data(ir.to_data(lowered)) == lowered
+    for one in tables(lowered).values():
+        assert table.from_data(table.to_data(one)) == one
