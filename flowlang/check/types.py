@@ -103,6 +103,7 @@ class _Typing:
         self.undoing = False
         self.unknown = 0
         self.returns = 0
+        self.misplaced = 0
 
     def flow_(self) -> None:
         flow, names = self.flow, Names()
@@ -135,15 +136,19 @@ class _Typing:
 
     def block(self, block: tree.Block, names: Names, no_return: tuple[str, str] | None) -> bool:
         """`no_return` says where and why a `return` of this block would be out of place."""
-        ended: Span | None = None
+        ended = said = False
         for number, statement in enumerate(block.statements):
-            ends = self.statement(statement, names, no_return)
-            if ends and ended is None:
-                ended = statement.span
+            misplaced = self.misplaced
+            if not self.statement(statement, names, no_return):
+                continue
+            ended = True
+            # Without a `return` that was complained about, the flow may well go on here.
+            if not said and self.misplaced == misplaced:
+                said = True
                 for behind in block.statements[number + 1 : number + 2]:
-                    related = (Label(ended, "every path ends here"),)
+                    related = (Label(statement.span, "every path ends here"),)
                     self.found.append(Unreachable(span=behind.span, related=related))
-        return ended is not None
+        return ended
 
     def statement(self, statement: tree.Statement, names: Names, no_return: tuple[str, str] | None) -> bool:
         match statement:
@@ -275,6 +280,7 @@ class _Typing:
         return ends
 
     def returned(self, statement: tree.Return, names: Names, no_return: tuple[str, str] | None) -> None:
+        self.misplaced += no_return is not None
         if self.flow.output is None:
             self.typed(statement.value, names)
             self.found.append(NoOutput(span=statement.span, flow=self.flow.name.text))
