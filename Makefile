@@ -25,6 +25,7 @@ $(READY): pyproject.toml
 	@test -n "$(PYTHON)" || { echo "flowlang needs Python 3.11 or later; set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	$(BIN)/python -m compileall -q flowlang  # pip compiles what it copies only, and the first `check` should be quick too
 	@touch $@
 
 test: setup
