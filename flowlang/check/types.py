@@ -271,6 +271,10 @@ class _Typing:
     def together(self, names: Names, ways: Iterable[Way]) -> bool:
         ends, differing = come_together(names, ways)
         for name, one, other in differing:
+            names.own[name] = replace(names.own[name], type=ANY)
+            lets = [each.name.span for each in self.declared[name] if each.what == "let"]
+            if one.span not in lets or other.span not in lets:
+                continue  # nothing but a `let` may be repeated: `names` complains
             related = (Label(one.span, f"{describe(one.type)} here"),)
             self.found.append(
                 LetOfTwoTypes(
