@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import assert_never
 
 from flowlang.check.resolve import (
@@ -16,7 +17,7 @@ from flowlang.check.resolve import (
     taking_part,
     type_owners,
 )
-from flowlang.check.walk import bodies, branch_body, expressions, reads, statements, within
+from flowlang.check.walk import bodies, branch_body, expressions, reads, returns, statements, within
 from flowlang.check.words.names import (
     AmbiguousType,
     DuplicateName,
@@ -37,11 +38,17 @@ from flowlang.language import tree
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One of the parts of a block that do not see each other: `kind` is `fork`, `switch` or `scope`."""
+    """One of the parts of a block that do not see each other: `kind` is `fork`, `switch`, `scope` or `wait`."""
 
     block: int  # identity of the statement
     kind: str
     number: int
+    returns: bool = field(default=False, compare=False)  # every way through it ends the flow
+
+    @property
+    def caught(self) -> bool:
+        """Whether this is the body of a scope: a handler may go on where it does not come to its end."""
+        return self.kind == "scope" and self.number == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +97,18 @@ def _declared(block: tree.Block, arms: tuple[Arm, ...]) -> Iterator[Declared]:
                     yield from _declared(branch_body(branch), (*arms, Arm(here, "fork", number)))
             case tree.Switch():
                 for number, body in enumerate(bodies(statement)):
-                    yield from _declared(body, (*arms, Arm(here, "switch", number)))
+                    yield from _declared(body, (*arms, Arm(here, "switch", number, returns(body))))
             case tree.WaitEvent():
                 if statement.bind is not None:
                     yield Declared(statement.bind, "event", arms)
                 if isinstance(statement.limit, tree.Within):
-                    yield from _declared(statement.limit.otherwise, arms)
+                    late = statement.limit.otherwise
+                    yield from _declared(late, (*arms, Arm(here, "wait", 1, returns(late))))
             case tree.Scope():
                 yield Declared(statement.name, "scope", arms)
                 yield from _declared(statement.body, (*arms, Arm(here, "scope", 0)))
                 for number, catch in enumerate(statement.catches, 1):
-                    inside = (*arms, Arm(here, "scope", number))
+                    inside = (*arms, Arm(here, "scope", number, returns(catch.body)))
                     if catch.bind is not None:
                         yield Declared(catch.bind, "error", inside)
                     yield from _declared(catch.body, inside)
@@ -124,12 +132,16 @@ def _duplicates(declared: list[Declared]) -> Iterator[Diagnostic]:
         others.append(each)
 
 
-def _may_repeat(one: Declared, other: Declared) -> bool:
-    """Two lets may share a name when never both of them run."""
-    if not (one.what == other.what == "let"):
+def _may_repeat(later: Declared, earlier: Declared) -> bool:
+    """Two lets may share a name when never both of them run: they are in different arms, or the flow ends behind the
+    earlier one (the rest of the flow is then understood to stand in the other arm)."""
+    if not (later.what == earlier.what == "let"):
         return False
-    parted = apart(one.arms, other.arms)
-    return parted is not None and parted.kind != "fork"
+    parted = apart(later.arms, earlier.arms)
+    if parted is not None:
+        return parted.kind != "fork"
+    inside = list(takewhile(lambda arm: not arm.caught, (arm for arm in earlier.arms if arm not in later.arms)))
+    return any(arm.returns for arm in inside)
 
 
 def apart(one: tuple[Arm, ...], other: tuple[Arm, ...]) -> Arm | None:

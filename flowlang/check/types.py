@@ -243,7 +243,7 @@ class _Typing:
         if isinstance(wait.limit, tree.Within):
             self.wanted(wait.limit.time, names, (DURATION,), "the limit of a wait", "a duration such as `3d`")
             late = Names(names)
-            ends = self.block(wait.limit.otherwise, late, no_return)
+            ends = self.arm(Arm(id(wait), "wait", 1), wait.limit.otherwise, late, no_return)
             ways.append(Way(late, ends, wait.limit.otherwise.span))
         return self.together(names, ways)
 

@@ -44,6 +44,25 @@ def branch_body(branch: tree.Branch | tree.Statement) -> tree.Block:
     return branch.body if isinstance(branch, tree.Branch) else tree.Block((branch,), branch.span)
 
 
+def returns(block: tree.Block) -> bool:
+    """Whether every way through `block` comes to a `return`. A `fail` is none: what catches it may go on."""
+    return any(_returns(statement) for statement in block.statements)
+
+
+def _returns(statement: tree.Statement) -> bool:
+    match statement:
+        case tree.Return():
+            return True
+        case tree.Switch(default=None) | tree.Fork() | tree.WaitEvent():
+            return False
+        case tree.Sequence() | tree.Switch() | tree.Scope():
+            return all(returns(body) for body in bodies(statement))
+        case tree.Step() | tree.Let() | tree.Emit() | tree.Fail():
+            return False
+        case _:
+            assert_never(statement)
+
+
 def expressions(statement: tree.Statement) -> Iterator[Expr]:
     """The expressions of `statement` itself, not those of the statements inside it."""
     match statement:
