@@ -14,6 +14,7 @@ from flowlang.check.screen import visible
 from flowlang.cli.screen import data, talk
 from flowlang.cli.status import CANCELLED, DONE, FAILED, FINDINGS, STUCK, WAITS
 from flowlang.cli.summary import Attempts, Known, elapsed, summary
+from flowlang.cli.unheard import unheard
 from flowlang.event import Failed, Ok, Outcome, Unknown
 from flowlang.lifecycle import OVER, Item
 from flowlang.report import Report, report
@@ -137,12 +138,14 @@ def told(
             texts.append(_text(store, row, outcome, flows, now))
     said = "\n".join(map(plain_dumps, reports)) if as_json else "\n\n".join(texts)
     status = status_of(reports[0]) if reports else DONE
+    notes = [f"note: {sentence}" for run in runs[:1] for sentence in unheard(store, view.run(store, run), scenario)]
     if scenario.expect is None:
-        return Told(status, said)
+        return Told(status, said, "\n".join(notes))
     wrong = differences(scenario.expect, reports[0])
     if wrong:
-        return Told(FINDINGS, said, "error: the run is not as the scenario expects\n  " + "\n  ".join(map(str, wrong)))
-    return Told(DONE, said, "as the scenario expects")
+        notes += ["error: the run is not as the scenario expects", *(f"  {one}" for one in wrong)]
+        return Told(FINDINGS, said, "\n".join(notes))
+    return Told(DONE, said, "\n".join([*notes, "as the scenario expects"]))
 
 
 def status_of(report: Report) -> int:

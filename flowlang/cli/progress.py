@@ -43,9 +43,9 @@ class Lines:
         if attempt > 1:
             self._say(at, path, f"{'undoing, ' if kind == 'undo' else ''}attempt {attempt}")
 
-    def took(self, at: int, input: Input) -> None:
+    def took(self, at: int, input: Input, *, declined: bool = False) -> None:
         """Something was taken in and is recorded."""
-        said = told(input)
+        said = told(input, declined)
         self.began = at if self.began is None else self.began
         if said is not None:
             self._say(at, *said)
@@ -73,9 +73,9 @@ class Table:
         tries = f", attempt {attempt}" if attempt > 1 else ""
         self._set(path, f"{'being undone' if kind == 'undo' else 'under way'}{tries}")
 
-    def took(self, at: int, input: Input) -> None:
+    def took(self, at: int, input: Input, *, declined: bool = False) -> None:
         """Something was taken in and is recorded."""
-        said = told(input)
+        said = told(input, declined)
         if said is not None:
             self._set(*said)
 
@@ -107,8 +107,9 @@ class Table:
 Progress = Lines | Table
 
 
-def told(input: Input) -> tuple[str, str] | None:
-    """The path that something happened to, and what, in words. None for what nobody needs to see."""
+def told(input: Input, declined: bool = False) -> tuple[str, str] | None:
+    """The path that something happened to, and what, in words. None for what nobody needs to see. An event that is
+    `declined` is kept: another wait may take it."""
     match input:
         case Start():
             return None
@@ -123,7 +124,7 @@ def told(input: Input) -> tuple[str, str] | None:
         case Fired(path=path):
             return path, "the time is over"
         case Arrived(path=path, event=event):
-            return path, f"{event.type} has arrived"
+            return path, f"{event.type} {'is not the one that it waits for' if declined else 'has arrived'}"
         case Cancel():
             return "", "somebody cancels the run"
 

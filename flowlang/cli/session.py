@@ -112,7 +112,7 @@ def _telling(progress: Progress | None) -> Callable[[Notice], None] | None:
         if notice.input is None:
             progress.attempt(notice.at, notice.path, notice.kind, notice.attempt)
         else:
-            progress.took(notice.at, notice.input)
+            progress.took(notice.at, notice.input, declined=notice.declined)
 
     return tell
 

@@ -343,7 +343,8 @@ class Driver:
             self._set_status(part, "close")
         if part.status not in OVER:
             self._judge(part)
-        self.tell(Notice(input.at, part.run, part.role, input))
+        declined = any(isinstance(effect, event.Declined) for effect in effects)
+        self.tell(Notice(input.at, part.run, part.role, input, declined=declined))
         return effects
 
     def _carry_out(self, part: Part, input: Input, effect: Effect) -> None:

@@ -46,7 +46,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something that is true now: an input that was taken in, or (`input` None) attempt `attempt` of a call."""
+    """Something that is true now: an input that was taken in, or (`input` None) attempt `attempt` of a call. An event that
+    a wait was offered is `declined` when it is not the one that the wait is for."""
 
     at: int
     run: str
@@ -55,6 +56,7 @@ class Notice:
     path: str = ""
     kind: str = ""
     attempt: int = 0
+    declined: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,6 +297,52 @@ def test_a_list_that_runs_out_stops_the_run_again_when_it_is_resumed(do: Do, pro
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_an_event_that_the_wait_declined_has_not_arrived_and_nobody_took_it(do: Do, project: Path, mode: str) -> None:
+    shipping = SHIPPING.replace("{ shipmentId: {", "{ by: { type: string }, shipmentId: {")
+    project.joinpath("contracts/shipping.yaml").write_text(shipping, encoding="utf-8")
+    only_van = FLOW.replace("== shipment.id at", '== shipment.id && delivery.by == "van" at')
+    project.joinpath("order.flow").write_text(only_van.replace("delivery.by", 'delivery.by.orValue("")'))
+    text = (
+        "events:\n"
+        "  - { at: 1h, type: delivery.confirmed, data: { shipmentId: s-9 } }\n"
+        "  - { at: 2h, type: delivery.confirmed, data: { shipmentId: other } }\n"
+        "  - { at: 3h, type: delivery.confirmed, data: { shipmentId: s-9, by: van } }\n"
+        "expect: { status: completed }\n"
+    )
+    said = do("run", "order.flow", "--mode", mode, "--scenario", scenario(project, text))
+    assert said.status == 0, said.err
+    assert [line.split()[0] for line in said.err.splitlines() if line.endswith("has arrived")] == ["3h00m"]
+    assert "1h00m  order/delivery  delivery.confirmed is not the one that it waits for\n" in said.err
+    assert said.err.endswith(
+        "note: nobody took the `delivery.confirmed` that came at 1h00m\n"
+        "note: nobody took the `delivery.confirmed` that came at 2h00m\n"
+        "as the scenario expects\n"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_cancel_and_an_event_after_the_end_are_said_to_have_come_too_late(do: Do, project: Path, mode: str) -> None:
+    text = (
+        "answers: { shipping.arrange: { fail: NoCarrier }, payments.refund: { ok: null, takes: 2s } }\n"
+        "events:\n"
+        "  - { at: 1s, cancel: true }\n"
+        "  - { at: 5h, cancel: true }\n"
+        "  - { at: 6h, type: delivery.confirmed, data: { shipmentId: s-9 } }\n"
+        "  - { at: 7h, resolve: charge, as: skip }\n"
+    )
+    said = do("run", "order.flow", "--mode", mode, "--scenario", scenario(project, text))
+    assert said.err.endswith(
+        "note: the run was over before it was cancelled at 5h00m\n"
+        "note: the run was over before `delivery.confirmed` came at 6h00m\n"
+        "note: the run was over before somebody said skip for `order/charge` at 7h00m\n"
+    )
+    assert said.out.startswith("cancelled")
+    both = DELIVERED.replace(" ]", ", { at: 2d, cancel: true } ]")
+    said = do("run", "order.flow", "--mode", mode, "--scenario", scenario(project, both))
+    assert (said.status, said.err.splitlines()[-1]) == (0, "note: the cancel came too late, at 2d00h")
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_flow_beside_is_started_by_the_event_and_reported_too(do: Do, project: Path, mode: str) -> None:
     said = do("run", "order.flow", "letter.flow", "--mode", mode, "--scenario", scenario(project, DELIVERED), "--json")
     first, second = map(json.loads, said.out.splitlines())

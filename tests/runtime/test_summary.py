@@ -161,6 +161,7 @@ def test_each_thing_that_happens_is_a_line() -> None:
     lines = Lines(stream, began=1_000)
     for at, input in HAPPENED:
         lines.took(at, input)
+    lines.took(4_100, Arrived(4_100, "f/wait", External("e", "delivery.confirmed", "", {})), declined=True)
     lines.attempt(4_200, "f/ship", "do", 1)
     lines.attempt(4_300, "f/ship", "do", 2)
     lines.close()
@@ -173,6 +174,7 @@ def test_each_thing_that_happens_is_a_line() -> None:
         "   2.00s  f/wait  the time is over\n"
         "   3.00s  somebody cancels the run\n"
         "   3.00s  f/charge  undone\n"
+        "   3.10s  f/wait  delivery.confirmed is not the one that it waits for\n"
         "   3.30s  f/ship  attempt 2\n"
     )
 
