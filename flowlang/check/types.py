@@ -33,7 +33,7 @@ from flowlang.check.words.types import (
 )
 from flowlang.contract import Contracts, type_for
 from flowlang.diagnostic import Diagnostic, Label, nearest
-from flowlang.expression.check import bare, describe, misfit, narrow, problems, type_of
+from flowlang.expression.check import bare, describe, misfit, narrow, not_json, problems, type_of
 from flowlang.expression.text import to_text
 from flowlang.expression.tree import Binary, Expr, ListOf, MapOf, Ref, Select
 from flowlang.expression.types import (
@@ -49,6 +49,7 @@ from flowlang.expression.types import (
     MapType,
     Maybe,
     Record,
+    String,
     Type,
 )
 from flowlang.expression.words import MayBeAbsent, NotInEnum, UnknownName
@@ -340,8 +341,10 @@ class _Typing:
                 kind = field.type if field.required else optional_type(field.type)
                 self.given(entry.value, kind, f"`{entry.key}` of {what}", names, field.span)
                 continue
-            self.typed(entry.value, names)
-            if not want.open:
+            if want.open:
+                self.given(entry.value, ANY, f"`{entry.key}` of {what}", names)
+            else:
+                self.typed(entry.value, names)
                 hint = meant(entry.key, list(known))
                 self.found.append(
                     UnknownArgument(span=entry.span, hint=hint, what=what, field=entry.key, known=listed(list(known)))
@@ -359,7 +362,7 @@ class _Typing:
         inner = bare(want)
         if isinstance(expr, MapOf) and isinstance(inner, Record):
             self.fields(expr, inner, what, expr.span, names)
-        elif isinstance(expr, ListOf) and isinstance(inner, ListType):
+        elif isinstance(expr, ListOf) and isinstance(inner, ListType) and not isinstance(inner.item, Anything | Maybe):
             for item in expr.items:
                 self.given(item, inner.item, f"an item of {what}", names, declared)
         else:
@@ -373,16 +376,36 @@ class _Typing:
         if isinstance(got, Maybe):
             self.absent(expr, what, names)
         elif not any(problems(got, kind) is None for kind in able):
-            self.found.append(WrongType(span=expr.span, what=what, problem=f"it is {describe(got)}, not {want}"))
+            problem = not_json(got) if STRING in able else None
+            problem = problem or f"it is {describe(got)}, not {want}"
+            self.found.append(WrongType(span=expr.span, what=what, problem=problem))
 
     def fit(self, expr: Expr, got: Type, want: Type, what: str, names: Names, declared: Span | None) -> None:
         if isinstance(got, Maybe) and not isinstance(want, Maybe | Anything):
             self.absent(expr, what, names)
             got = got.item
         problem = misfit(expr, got, want)
-        if problem is not None:
-            related = () if declared is None else (Label(declared, "declared here"),)
-            self.found.append(WrongType(span=expr.span, related=related, what=what, problem=problem))
+        unfit = self.unfit(expr, got, names) if problem is None or isinstance(bare(want), String) else []
+        related = () if declared is None else (Label(declared, "declared here"),)
+        for said, span in unfit if unfit or problem is None else [(problem, expr.span)]:
+            self.found.append(WrongType(span=span, related=related, what=what, problem=said))
+
+    def unfit(self, expr: Expr, got: Type, names: Names) -> list[tuple[str, Span]]:
+        """Why a value that fits its type is refused on its way out, and the parts of a literal that are to blame."""
+        found: list[tuple[str, Span]] = []
+        waiting: list[Expr] = [expr]
+        while waiting:
+            match waiting.pop():
+                case MapOf(entries=entries):
+                    waiting += (entry.value for entry in entries)
+                case ListOf(items=items):
+                    waiting += items
+                case part:
+                    quiet = {ref.name: known.type for ref in reads(part) if (known := names.get(ref.name)) is not None}
+                    problem = not_json(got if part is expr else type_of(part, quiet, lambda finding: None))
+                    if problem is not None:
+                        found.append((problem, part.span))
+        return found
 
     def absent(self, expr: Expr, what: str, names: Names) -> None:
         """A value that may be absent is given where one is needed."""

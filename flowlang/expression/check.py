@@ -15,7 +15,7 @@ from typing import assert_never
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression import functions, words
 from flowlang.expression.bounds import ExpressionError
-from flowlang.expression.fit import EITHER, bare, common, describe, join, misfit, problems
+from flowlang.expression.fit import EITHER, bare, common, describe, join, misfit, not_json, problems
 from flowlang.expression.names import MACROS, macro_variable
 from flowlang.expression.narrowing import Env, narrow, with_name
 from flowlang.expression.operators import NUMBERS, ORDERED, comparable, operator_type
@@ -56,7 +56,7 @@ from flowlang.expression.types import (
 from flowlang.source import Span
 from flowlang.values import Duration
 
-__all__ = ["Env", "bare", "describe", "join", "misfit", "narrow", "problems", "type_of"]
+__all__ = ["Env", "bare", "describe", "join", "misfit", "narrow", "not_json", "problems", "type_of"]
 
 Report = Callable[[Diagnostic], None]
 

@@ -8,8 +8,10 @@ from flowlang.expression.tree import Expr, Literal
 from flowlang.expression.types import (
     ANY,
     DECIMAL,
+    DURATION,
     INT,
     NULL,
+    TIMESTAMP,
     Anything,
     Field,
     ListType,
@@ -77,6 +79,26 @@ def misfit(expr: Expr, source: Type, target: Type) -> str | None:
         if expr.value not in want.values:
             return f"only {listed(want.values)} {_are(want.values)} known"
     return problems(source, target)
+
+
+def not_json(source: Type) -> str | None:
+    """Why a value of type `source` cannot be handed to a service, an event or the caller, or None: there are no durations
+    and timestamps in JSON."""
+    todo, seen = [source], {id(source)}  # parts of types are shared: each is looked at once
+    while todo:
+        match todo.pop():
+            case Scalar() as part if part in (DURATION, TIMESTAMP):
+                what = describe(part) if part is bare(source) else f"{describe(part)} in it"
+                return f"{what} is not JSON; use `string(...)`"
+            case ListType(item=item) | MapType(item=item) | Maybe(item=item):
+                inside = [item]
+            case Record(fields=fields):
+                inside = [field.type for field in fields]
+            case _:
+                continue
+        todo += [part for part in inside if id(part) not in seen]
+        seen.update(map(id, inside))
+    return None
 
 
 def join(one: Type, other: Type) -> Type:

@@ -1,4 +1,4 @@
-"""The contracts of the examples."""
+"""The contracts of the examples, and those that only the cases use."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import pytest
 import flowlang.check
 from flowlang.contract import Contracts, load
 from flowlang.source import Source
+from flowlang.unread import Refusal
 
-FOLDER = Path(flowlang.check.__file__).parent / "examples" / "contracts"
+FOLDERS = (Path(flowlang.check.__file__).parent / "examples" / "contracts", Path(__file__).parent / "contracts")
 
 
 @pytest.fixture(scope="session")
 def contracts() -> Contracts:
-    sources = [Source(f"contracts/{path.name}", path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.yaml"))]
-    found, problems = load(sources, lambda name: None)
+    paths = [path for folder in FOLDERS for path in sorted(folder.glob("*.yaml"))]
+    sources = [Source(f"contracts/{path.name}", path.read_text("utf-8")) for path in paths]
+    found, problems = load(sources, lambda path, beside: Refusal("missing", "there is none"))
     assert not problems
     return found

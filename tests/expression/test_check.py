@@ -9,7 +9,7 @@ import pytest
 from flowlang.diagnostic import Diagnostic
 from flowlang.expression import words
 from flowlang.expression.check import narrow, type_of
-from flowlang.expression.fit import EITHER, common, describe, join, misfit, problems
+from flowlang.expression.fit import EITHER, common, describe, join, misfit, not_json, problems
 from flowlang.expression.json import NOWHERE
 from flowlang.expression.tree import Binary, Expr, Function, Literal, Ref, Select
 from flowlang.expression.types import (
@@ -508,6 +508,28 @@ def test_join(one: Type, other: Type, both: Type) -> None:
     assert join(one, other) == both
     if not isinstance(both, String):
         assert join(other, one) == both
+
+
+@pytest.mark.parametrize(
+    ("type", "said"),
+    [
+        (DURATION, "a duration is not JSON; use `string(...)`"),
+        (Maybe(TIMESTAMP), "a timestamp is not JSON; use `string(...)`"),
+        (ListType(DURATION), "a duration in it is not JSON; use `string(...)`"),
+        (record(a=INT, b=MapType(Maybe(TIMESTAMP))), "a timestamp in it is not JSON; use `string(...)`"),
+        (record(a=INT, b=ListType(ITEM)), None),
+        (ANY, None),
+    ],
+)
+def test_not_json(type: Type, said: str | None) -> None:
+    assert not_json(type) == said
+
+
+def test_shared_parts_of_a_type_are_looked_at_once() -> None:
+    type: Type = INT
+    for _ in range(60):
+        type = record(a=type, b=type)
+    assert not_json(type) is None
 
 
 def test_either_is_told_apart_from_decimal_by_identity() -> None:
