@@ -357,7 +357,7 @@ class Emitted:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What a run came to: the thing on which both modes and `denote` must agree. `status` is `completed`, `failed`,
-    `cancelled`, `stuck`, or `open` while it goes on or waits. Calls, events and residue are sorted by path."""
+    `cancelled`, `stuck`, or `open` while it goes on or waits (`running` where whoever looks knows that it goes on). Calls, events and residue are sorted by path."""
 
     status: str
     output: Value

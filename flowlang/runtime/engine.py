@@ -134,9 +134,10 @@ class Engine:
         return await self.driver.until(lambda: self._conclusion(run, follow))
 
     async def quiet(self) -> None:
-        """Return when nothing goes on by itself any more, in any run that was taken up."""
+        """Return when nothing goes on by itself any more, in any run that was taken up, and the store says so too."""
         driver = self.driver
         await driver.until(lambda: True if driver.idle() and not self._goes_on("") else None)
+        await driver.submit(lambda: None)  # a turn begins by marking what was sent and taken
 
     def _goes_on(self, run: str) -> bool:
         """Whether anything of a run ("" for any) goes on by itself. What other processes do is asked of the store."""

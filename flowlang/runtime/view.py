@@ -55,7 +55,13 @@ def folded(store: SqliteStore, id: str) -> Folded:
 
 
 def outcome(store: SqliteStore, id: str) -> Outcome:
-    """What a run came to, so far. Raises NotFound."""
+    """What a run came to, so far; one that is open is `running` when a call is under way or a message on its way, which
+    no part's state tells. Raises NotFound."""
+    found = _outcome(store, id)
+    return replace(found, status="running") if found.status == "open" and id in store.under_way() else found
+
+
+def _outcome(store: SqliteStore, id: str) -> Outcome:
     found = folded(store, id)
     if found.row.mode == "orchestrate":
         from flowlang.orchestrate.outcome import outcome as central

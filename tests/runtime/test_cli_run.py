@@ -168,9 +168,9 @@ def do(capsys: pytest.CaptureFixture[str]) -> Do:
     return run
 
 
-def process(*words: str) -> Said:
-    """Run a command in a process of its own, which may die."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def process(*words: str, **more: str) -> Said:
+    """Run a command in a process of its own, with `more` in its environment, which may die."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **more}
     done = subprocess.run(
         [sys.executable, "-m", "flowlang", *words], capture_output=True, text=True, check=False, env=environment
     )
@@ -456,6 +456,32 @@ def test_a_run_that_was_killed_goes_on_under_the_same_key(do: Do, project: Path,
     assert (said.status, said.report["status"]) == (6, "waiting")
     keys = [line.split()[0] for line in project.joinpath("calls.txt").read_text().splitlines()]
     assert keys == [said.report["effects"][0]["key"]]
+
+
+@pytest.mark.parametrize("place", ["after-publish", "before-mark-sent"])
+def test_a_choreographed_run_that_was_killed_with_a_message_on_its_way_does_not_just_wait(do: Do, place: str) -> None:
+    words = ["run", "order.flow", "--mode", "choreograph", *SET]
+    assert process(*words, FLOWLANG_FAILPOINT=place).status == -signal.SIGKILL
+    [row] = map(json.loads, do("runs", "--json").out.splitlines())
+    assert row["status"] == "interrupted"
+    assert do("runs", "--status", "waiting", "--json").out == ""
+    assert [json.loads(do("runs", "--status", word, "--json").out)["run"] for word in ("interrupted", "open")] == [
+        row["run"]
+    ] * 2
+    shown = do("show", row["run"])
+    assert (shown.status, shown.out.splitlines()[0]) == (0, "under way")
+    assert f"`flowlang resume {row['run']}` goes on with it" in shown.err
+    assert do("show", row["run"], "--json").report["status"] == "running"
+    assert do("resume", "--json").report["status"] == "waiting"
+    assert json.loads(do("runs", "--json").out)["status"] == "waiting"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_that_was_killed_in_a_call_is_interrupted_and_one_that_waits_is_not(do: Do, mode: str) -> None:
+    assert process("run", "order.flow", "--mode", mode, *SET, "--crash-before", "shipment").status == -signal.SIGKILL
+    do("run", "order.flow", "--mode", mode, "--set", "order.id=o-2", "--set", "order.total=5")
+    rows = {row["key"]: row["status"] for row in map(json.loads, do("runs", "--json").out.splitlines())}
+    assert rows == {"o-1": "interrupted", "o-2": "waiting"}
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -113,6 +113,14 @@ class MessageRows(Connection):
 
     # ------------------------------------------------------------ looking
 
+    def under_way(self) -> set[str]:
+        """The runs of which something goes on by itself: a call, or a message on its way."""
+        rows = self._all(
+            "SELECT run FROM work WHERE state IN ('ready', 'running', 'backoff') UNION "
+            "SELECT run FROM outbox WHERE sent = 0 UNION SELECT run FROM bus WHERE parked = ''"
+        )
+        return {row[0] for row in rows}
+
     def busy(self, run: str) -> bool:
         """Whether anything of a run goes on by itself: a call, or something on its way. "" asks for all runs. An event on
         the bus may be for any run."""
