@@ -15,6 +15,7 @@ from flowlang.expression.tree import Expr
 from flowlang.language import literals, tree, words
 from flowlang.language.lexer import Tokens
 from flowlang.source import Span
+from flowlang.values import MAX_INT
 
 MAX_DEPTH = 128
 """Operators in each other: the phases walk expressions recursively, and Python's stack bears about a thousand frames."""
@@ -248,7 +249,10 @@ class Build:
         return self._deep(expression.Unary("!", c[0], self._span(a, z)), (c[0],), a, z)
 
     def negate(self, c: Children, a: int, z: int) -> Expr:
-        return self._deep(expression.Unary("-", c[0], self._span(a, z)), (c[0],), a, z)
+        of, found = c[0], self.findings
+        if isinstance(of, expression.Literal) and of.value == MAX_INT + 1 and found and found[-1].span == of.span:
+            found.pop()  # the smallest integer, whose digits alone would be too large
+        return self._deep(expression.Unary("-", of, self._span(a, z)), (of,), a, z)
 
     def select(self, c: Children, a: int, z: int) -> Expr:
         return self._deep(expression.Select(c[0], c[1].text, False, self._span(a, z), c[1].span), (c[0],), a, z)

@@ -19,13 +19,14 @@ DIGITS = 34
 
 
 def integer(span: Span, findings: list[Diagnostic]) -> int:
-    """A whole number of at most 64 bits, sign included."""
+    """A whole number of at most 64 bits, sign included. One more than the largest is reported as well, and given: behind a
+    minus it is the smallest, and whoever reads that takes the report back."""
     digits = span.text.lstrip("0") or "0"
     if not digits.isdecimal():  # the lexer has said what is wrong with it
         return 0
     if len(digits) > 19 or int(digits) > MAX_INT:
         findings.append(words.BigNumber(span=span, digits=len(digits)))
-        return 0
+        return MAX_INT + 1 if digits == str(MAX_INT + 1) else 0
     return int(digits)
 
 

@@ -60,6 +60,8 @@ VALUES: list[tuple[str, Any]] = [
     ("[1, 2.5, 3d]", [1, D("2.5"), T("3d")]),
     ('{ a: 1, "x y": [n] }', {"a": 1, "x y": [7]}),
     ("-9223372036854775807 - 1", MIN_INT),
+    ("-9223372036854775808", MIN_INT),
+    ("[n - -9223372036854775808 % 10]", [15]),
     # reading
     ("order.id", "o-1"),
     ("order.items[1].sku", "b"),
@@ -285,6 +287,7 @@ ERRORS: list[tuple[str, str]] = [
     ("9223372036854775807 + 1", "the integer does not fit into 64 bits"),
     ("-9223372036854775807 - 2", "the integer does not fit into 64 bits"),
     ("(-9223372036854775807 - 1) / -1", "the integer does not fit into 64 bits"),
+    ("--9223372036854775808", "the integer does not fit into 64 bits"),
     ("-(-9223372036854775807 - 1)", "the integer does not fit into 64 bits"),
     ("4294967296 * 4294967296", "the integer does not fit into 64 bits"),
     ("int(1e30)", "the integer does not fit into 64 bits"),

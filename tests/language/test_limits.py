@@ -29,6 +29,9 @@ TEXTS = {
     "a duration of 5,000 digits": (f"flow f() {{ return {'9' * 5_000}s }}", "FL0118"),
     "an exponent of 5,000 digits": (f"flow f() {{ return 1e{'9' * 5_000} }}", "FL0117"),
     "2^63": ("flow f() { return 9223372036854775808 }", "FL0115"),
+    "2^63 taken off": ("flow f() { return 1 - 9223372036854775808 }", "FL0115"),
+    "2^63 in a negative list": ("flow f() { return -[9223372036854775808][0] }", "FL0115"),
+    "-2^63 - 1": ("flow f() { return -9223372036854775809 }", "FL0115"),
     "a string without an end": ('flow f() { return "abc\n }', "FL0109"),
     "NUL": ("flow f() { return 1 \x00 }", "FL0106"),
     "turned text": ('flow f() { return "a\u202eb" }', "FL0106"),
@@ -75,9 +78,12 @@ def _refused(name: str, written: str, code: str) -> None:
     assert all(0 <= f.span.start <= f.span.end <= len(written) for f in findings)
 
 
+INTEGERS = ("9223372036854775807", "-9223372036854775808", "- 0009223372036854775808")
+
+
 def test_what_is_within_the_limits_is_read() -> None:
     nested = "(" * (MAX_NESTING - 1) + "1" + ")" * (MAX_NESTING - 1)
-    for written in (nested, "1 + " * (MAX_DEPTH - 1) + "1", "-" * (MAX_DEPTH - 1) + "1", "9223372036854775807"):
+    for written in (nested, "1 + " * (MAX_DEPTH - 1) + "1", "-" * (MAX_DEPTH - 1) + "1", *INTEGERS):
         flow, findings = text.parse(Source("f.flow", f"flow f() {{ return {written} }}"))
         assert flow is not None and not findings
 
