@@ -6,6 +6,7 @@ Pure but for the reader that it is handed: what lies on the disk, and how far a 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from flowlang import contract, language
@@ -77,25 +78,35 @@ def kernel(whole: Front) -> ir.Flow:
     return lower(whole.flow, whole.contracts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Built:
-    """A flow in both of its forms: the kernel for a central engine, and one table for each service of a choreography."""
+    """A flow in both of its forms: the kernel for a central engine, and one table for each service of a choreography. The
+    tables are made when they are asked for: a central engine never does."""
 
     flow: ir.Flow
     hash: str
-    owners: dict[str, Owner]
-    tables: dict[str, Table]
+
+    @cached_property
+    def owners(self) -> dict[str, Owner]:
+        """Who owns each block, by path, and why."""
+        from flowlang.choreograph.owners import owners
+
+        return owners(self.flow)
+
+    @cached_property
+    def tables(self) -> dict[str, Table]:
+        """The table of each service, by service."""
+        from flowlang.choreograph.projection import project
+
+        return project(self.flow, self.hash, self.owners)
 
 
 def build(whole: Front) -> Built:
     """Both forms of a flow in which no error was found (warnings are none)."""
-    from flowlang.choreograph.owners import owners
-    from flowlang.choreograph.projection import project
     from flowlang.ir import hash_of
 
     flow = kernel(whole)
-    identity, owned = hash_of(flow), owners(flow)
-    return Built(flow, identity, owned, project(flow, identity, owned))
+    return Built(flow, hash_of(flow))
 
 
 def _contracts_of(flow: tree.Flow, reader: Reader) -> tuple[list[Source], list[Diagnostic]]:
