@@ -15,6 +15,7 @@ from flowlang.cli.screen import data, talk
 from flowlang.cli.status import CANCELLED, DONE, FAILED, FINDINGS, STUCK, WAITS
 from flowlang.cli.summary import Attempts, Known, elapsed, summary
 from flowlang.cli.unheard import unheard
+from flowlang.declared import Operation
 from flowlang.event import Failed, Ok, Outcome, Unknown
 from flowlang.lifecycle import OVER, Item
 from flowlang.report import Report, report
@@ -156,31 +157,42 @@ def status_of(report: Report) -> int:
 def _text(store: SqliteStore, row: RunRow, outcome: Outcome, flows: Sequence[ir.Flow], now: int) -> str:
     flow = next((flow for flow in flows if flow.name == row.flow), None)
     steps = steps_in(store, row) if flow is None else steps_of(flow)
+    names = [(step.path, f"{step.operation.service}.{step.operation.name}") for step in steps]
+    lasting = {step.path for step in steps if not (step.undone or step.operation.reads)}
     head = f"run {row.run} of {row.flow}, {row.mode}, {elapsed((row.ended or now) - row.started)}"
     width = shutil.get_terminal_size().columns if sys.__stdout__ is not None and sys.__stdout__.isatty() else 0
-    return summary(outcome, head, steps, known_of(store, row), waiting(store, row.run, now), width)
+    return summary(outcome, head, names, known_of(store, row), waiting(store, row.run, now), width, lasting)
 
 
-def steps_of(flow: ir.Flow) -> list[tuple[str, str]]:
-    """The steps of a flow in its order, with their operations."""
+@dataclass(frozen=True, slots=True)
+class StepOf:
+    """A step of a flow, what it calls, and whether it can be undone."""
+
+    path: str
+    operation: Operation
+    undone: bool
+
+
+def steps_of(flow: ir.Flow) -> list[StepOf]:
+    """The steps of a flow in its order."""
     steps = [node for node in ir.walk(flow.body) if isinstance(node, ir.Step)]
-    return [(step.path, f"{step.operation.service}.{step.operation.name}") for step in steps]
+    return [StepOf(step.path, step.operation, step.undo is not None) for step in steps]
 
 
-def steps_in(store: SqliteStore, row: RunRow) -> list[tuple[str, str]]:
+def steps_in(store: SqliteStore, row: RunRow) -> list[StepOf]:
     """The same from what is installed. No service knows the order of all steps, so in a choreography those that were
     called come first, as they were called."""
     if row.mode == "orchestrate":
         body = store.share(row.hash, row.mode, row.owner)
         return [] if body is None else steps_of(ir.from_data(wire_loads(body)))
     found = {
-        step.path: f"{step.operation.service}.{step.operation.name}"
+        step.path: StepOf(step.path, step.operation, step.compensate is not None)
         for body in store.shares(row.hash, row.mode).values()
         for step in table.from_data(wire_loads(body)).rows
         if isinstance(step, table.StepRow)
     }
     called = [work.item.call.path for work in view.steps(store, row.run) if work.item.call.path in found]
-    return [(path, found[path]) for path in dict.fromkeys([*called, *found])]
+    return [found[path] for path in dict.fromkeys([*called, *found])]
 
 
 def known_of(store: SqliteStore, row: RunRow) -> Known:

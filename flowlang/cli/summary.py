@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flowlang.check.screen import visible
@@ -44,16 +44,26 @@ HEAD = ["step", "operation", "what happened", "tries", "began", "took", "output 
 
 
 def summary(
-    outcome: Outcome, head: str, steps: Sequence[tuple[str, str]], known: Known, waits: Iterable[str], width: int
+    outcome: Outcome,
+    head: str,
+    steps: Sequence[tuple[str, str]],
+    known: Known,
+    waits: Iterable[str],
+    width: int,
+    lasting: Collection[str] = (),
 ) -> str:
     """The whole text. `head` names run, flow and mode; `steps` are all steps of the flow in its order, with their
-    operation; `waits` are sentences; `width` is that of the terminal, or 0 for no limit."""
-    parts = [f"{_sentence(outcome)}\n{head}"]
+    operation; `waits` are sentences; `width` is that of the terminal, or 0 for no limit. `lasting` are the steps that
+    have an effect and no compensation."""
+    remains = _remains(outcome, lasting)
+    parts = [f"{_sentence(outcome, remains)}\n{head}"]
     lines = lines_of(outcome, steps, known)
     if lines:
         parts.append(table(HEAD, [_cells(line) for line in lines], width))
     if outcome.residue:
         parts.append("what these did remains, because somebody skipped undoing it:\n" + _indented(outcome.residue))
+    if remains:
+        parts.append("what these did remains, because they have no compensation:\n" + _indented(remains))
     if outcome.events:
         parts.append("published:\n" + _indented(f"{event.type} {plain_dumps(event.data)}" for event in outcome.events))
     reasons = _indented(waits)
@@ -68,15 +78,24 @@ def _indented(lines: Iterable[str]) -> str:
     return "\n".join(f"  {line}" for line in lines)
 
 
-def _sentence(outcome: Outcome) -> str:
+def _remains(outcome: Outcome, lasting: Collection[str]) -> list[str]:
+    """What a run that was undone has left behind, since nothing could undo it."""
+    if outcome.status not in ("failed", "cancelled"):
+        return []
+    last = {called.id.path: called.result for called in outcome.calls if called.id.kind == "do"}  # the last key counts
+    doubts = {"ok": "", "unknown": ", if it happened"}
+    return [f"{path}{doubts[result]}" for path, result in last.items() if path in lasting and result in doubts]
+
+
+def _sentence(outcome: Outcome, remains: Collection[str]) -> str:
     match status_of(outcome):
         case "completed":
             return "completed"
         case "failed":
-            head = f"failed with {_name(outcome.error)}; everything is undone{_but(outcome)}"
+            head = f"failed with {_name(outcome.error)}; everything is undone{_but(outcome, remains)}"
             return f"{head}\n{_why(outcome.error)}".rstrip()
         case "cancelled":
-            return f"cancelled; everything is undone{_but(outcome)}"
+            return f"cancelled; everything is undone{_but(outcome, remains)}"
         case "stuck":
             return "stuck: somebody must say how it goes on"
         case "running":
@@ -85,8 +104,10 @@ def _sentence(outcome: Outcome) -> str:
             return "waiting"
 
 
-def _but(outcome: Outcome) -> str:
-    return " but what somebody skipped" if outcome.residue else ""
+def _but(outcome: Outcome, remains: Collection[str]) -> str:
+    skipped = ["what somebody skipped"] if outcome.residue else []
+    left = [*skipped, "what has no compensation"] if remains else skipped
+    return f" but {' and '.join(left)}" if left else ""
 
 
 def _name(error: Error | None) -> str:

@@ -420,6 +420,21 @@ def test_a_handler_that_crashes_leaves_the_run_stuck_until_somebody_resolves_it(
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_a_failed_run_says_which_steps_stay_done_and_so_does_show(do: Do, project: Path, mode: str) -> None:
+    sends = "  step told = mail.send(to: order.id) { compensate none }\n  wait for"
+    project.joinpath("order.flow").write_text(FLOW.replace("  wait for", sends), encoding="utf-8")
+    said = do("run", "order.flow", "--mode", mode, *SET)
+    said = do("cancel", json.loads(do("runs", "--json").out)["run"])
+    sentence = "cancelled; everything is undone but what has no compensation\n"
+    remains = "what these did remains, because they have no compensation:\n  order/told\n"
+    for shown in (said, do("show", json.loads(do("runs", "--json").out)["run"])):
+        assert shown.out.startswith(sentence)
+        assert remains in shown.out
+    early = do("run", "order.flow", "--mode", mode, *SET, "--store", "memory", "--fail", "shipping.arrange=NoCarrier")
+    assert early.out.startswith("failed with NoCarrier at order/shipment; everything is undone\n")
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_cancel_undoes_what_was_done(do: Do, mode: str) -> None:
     do("run", "order.flow", "--mode", mode, *SET)
     run = json.loads(do("runs", "--json").out)["run"]

@@ -34,8 +34,14 @@ def called(path: str, result: str, kind: str = "do", number: int = 0) -> Called:
     return Called(EffectId(path, kind, number), "s", "o", {}, result, ())
 
 
-def told(outcome: Outcome, known: Known | None = None, waits: tuple[str, ...] = (), width: int = 0) -> str:
-    return summary(outcome, "run r-1 of f, orchestrate, 3.00s", STEPS, known or {}, waits, width)
+def told(
+    outcome: Outcome,
+    known: Known | None = None,
+    waits: tuple[str, ...] = (),
+    width: int = 0,
+    lasting: tuple[str, ...] = (),
+) -> str:
+    return summary(outcome, "run r-1 of f, orchestrate, 3.00s", STEPS, known or {}, waits, width, lasting)
 
 
 FAILED = Outcome(
@@ -98,6 +104,21 @@ def test_what_was_skipped_is_said_and_the_sentence_does_not_claim_more() -> None
     text = told(Outcome("failed", None, NO_CARRIER, ("f/charge",), (), ()))
     assert text.startswith("failed with NoCarrier at f/ship; everything is undone but what somebody skipped\n")
     assert "what these did remains, because somebody skipped undoing it:\n  f/charge" in text
+
+
+def test_a_step_without_a_compensation_stays_done_and_the_sentence_says_so() -> None:
+    calls = (called("f/charge", "ok"), called("f/charge", "ok", "undo"), called("f/ship", "failed"))
+    told_calls = (*calls, called("f/tell", "ok"), called("f/note", "unknown"), called("f/ask", "failed"))
+    lasting = ("f/tell", "f/note", "f/ask", "f/later")
+    text = told(Outcome("failed", None, NO_CARRIER, (), told_calls, ()), lasting=lasting)
+    assert text.startswith("failed with NoCarrier at f/ship; everything is undone but what has no compensation\n")
+    assert text.endswith(
+        "what these did remains, because they have no compensation:\n  f/tell\n  f/note, if it happened"
+    )
+    both = told(Outcome("cancelled", None, None, ("f/charge",), told_calls, ()), lasting=lasting)
+    assert both.startswith("cancelled; everything is undone but what somebody skipped and what has no compensation\n")
+    assert "compensation" not in told(Outcome("completed", None, None, (), told_calls, ()), lasting=lasting)
+    assert "everything is undone\n" in told(Outcome("failed", None, NO_CARRIER, (), calls, ()), lasting=lasting)
 
 
 def test_a_step_under_its_second_key_is_told_by_the_last_one() -> None:
