@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from flowlang.check.names import Arm, Declared, apart
 from flowlang.check.words.data import NotVisible, UsedBefore
 from flowlang.diagnostic import Diagnostic, Label
-from flowlang.expression.fit import bare, common
+from flowlang.expression.fit import common
 from flowlang.expression.tree import Ref
 from flowlang.expression.types import Maybe, Type
 from flowlang.source import Span
@@ -79,8 +79,12 @@ def come_together(names: Names, ways: Iterable[Way]) -> tuple[bool, list[tuple[s
         for name, known in way.names.own.items():
             before = names.own.get(name)
             if before is not None:
-                if before.span != known.span and common(bare(before.type), bare(known.type)) is None:
-                    differing.append((name, before, known))
+                if before.span != known.span:
+                    both = common(before.type, known.type)
+                    if both is None:
+                        differing.append((name, before, known))
+                    else:  # an integer here and a decimal there, fields that only one has
+                        names.own[name] = replace(before, type=both)
                 continue
             without = next((other for other in going if name not in other.names.own), None)
             names.own[name] = known if without is None else optional(known, without.span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
 from flowlang.expression.tree import Expr, Literal
@@ -84,20 +85,10 @@ def misfit(expr: Expr, source: Type, target: Type) -> str | None:
 def not_json(source: Type) -> str | None:
     """Why a value of type `source` cannot be handed to a service, an event or the caller, or None: there are no durations
     and timestamps in JSON."""
-    todo, seen = [source], {id(source)}  # parts of types are shared: each is looked at once
-    while todo:
-        match todo.pop():
-            case Scalar() as part if part in (DURATION, TIMESTAMP):
-                what = describe(part) if part is bare(source) else f"{describe(part)} in it"
-                return f"{what} is not JSON; use `string(...)`"
-            case ListType(item=item) | MapType(item=item) | Maybe(item=item):
-                inside = [item]
-            case Record(fields=fields):
-                inside = [field.type for field in fields]
-            case _:
-                continue
-        todo += [part for part in inside if id(part) not in seen]
-        seen.update(map(id, inside))
+    for part in _inner(source):
+        if part in (DURATION, TIMESTAMP):
+            what = describe(part) if part is bare(source) else f"{describe(part)} in it"
+            return f"{what} is not JSON; use `string(...)`"
     return None
 
 
@@ -108,7 +99,7 @@ def join(one: Type, other: Type) -> Type:
 
 def common(one: Type, other: Type) -> Type | None:
     """Like `join`, but None when the kinds differ."""
-    if one == other:
+    if one is other or (isinstance(one, Scalar) and one == other):
         return EITHER if other is EITHER else one
     if isinstance(one, Maybe) or isinstance(other, Maybe):
         item = common(bare(one), bare(other))
@@ -120,6 +111,8 @@ def common(one: Type, other: Type) -> Type | None:
     if one in (INT, DECIMAL) and other in (INT, DECIMAL):
         return EITHER
     if isinstance(one, String) and isinstance(other, String):
+        if one == other:
+            return one
         both = one.values and other.values
         return String(tuple(dict.fromkeys(one.values + other.values)) if both else ())
     if isinstance(one, ListType) and isinstance(other, ListType):
@@ -127,7 +120,8 @@ def common(one: Type, other: Type) -> Type | None:
     if isinstance(one, MapType) and isinstance(other, MapType):
         return MapType(join(one.item, other.item))
     if isinstance(one, Record) and isinstance(other, Record):
-        return _common_record(one, other)
+        # Equality does not show where a number may be an integer or a decimal.
+        return one if one == other and all(part is not EITHER for part in _inner(other)) else _common_record(one, other)
     if isinstance(one, Record | MapType) and isinstance(other, Record | MapType):
         return ANY
     return None
@@ -218,6 +212,27 @@ def _record_problems(source: Record, target: Record) -> str | None:
     if given and not target.open:
         return f"it has `{next(iter(given))}`, which {describe(target)} does not have"
     return None
+
+
+def _inner(type: Type) -> Iterator[Type]:
+    """`type` and its parts; they may be shared, and each is looked at once."""
+    todo, seen = [type], {id(type)}
+    while todo:
+        part = todo.pop()
+        yield part
+        inside = _parts(part)
+        todo += [each for each in inside if id(each) not in seen]
+        seen.update(map(id, inside))
+
+
+def _parts(type: Type) -> list[Type]:
+    match type:
+        case ListType(item=item) | MapType(item=item) | Maybe(item=item):
+            return [item]
+        case Record(fields=fields):
+            return [field.type for field in fields]
+        case _:
+            return []
 
 
 def _common_record(one: Record, other: Record) -> Record:

@@ -229,17 +229,17 @@ class WrongIndex(Diagnostic):
 
 
 class UnsureDivision(Diagnostic):
-    """A division that cuts its result in some runs and not in others."""
+    """A division that would cut its result in some runs and not in others."""
 
     code = "FL0325"
-    severity = "warning"
     message = "both numbers may be integers here, and then the quotient is cut to an integer"
     label = "7 / 2 is 3, 7.0 / 2 is 3.5"
     help = "write the integer as a decimal, `1.0`, or convert it, `double(...)`"
     explanation = (
-        "A choice between an integer and a decimal, such as `rate.orValue(1)` or `c ? 1 : 2.5`, gives an integer in some runs "
-        "and a decimal in others. Most operators give the same result for both, but `/` cuts the quotient of two integers, so "
-        "that the result of this division would change its kind with the data."
+        "A choice between an integer and a decimal, such as `rate.orValue(1)` or `c ? 1 : 2.5`, a list of both, and a `let` "
+        "that is an integer in one arm and a decimal in another, give an integer in some runs and a decimal in others. All "
+        "other operators give the same result for both, but `/` cuts the quotient of two integers. What a division does must "
+        "not depend on the data, so the flow has to say which one is meant."
     )
     bad = _charge('(order.country == "de" ? 1 : 2.5) / 2')
     good = _charge('(order.country == "de" ? 1.0 : 2.5) / 2')

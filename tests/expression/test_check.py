@@ -295,6 +295,18 @@ FINDINGS: list[tuple[str, str, str, str]] = [
     ("has(size(s))", "FL0324", "size(s)", "`has` takes a name or a field"),
     ("xs.all(xs[0], true)", "FL0324", "xs[0]", "`all` takes the name of a variable first"),
     ("order.rate.orValue(1) / 2", "FL0325", "order.rate.orValue(1) / 2", "both numbers may be integers here"),
+    ("[1, 2.5][0] / 2", "FL0325", "[1, 2.5][0] / 2", "both numbers may be integers here"),
+    ("[1, 2.5].map(x, x / 2)", "FL0325", "x / 2", "both numbers may be integers here"),
+    ("[[1], [2.5]][0][0] / 2", "FL0325", "[[1], [2.5]][0][0] / 2", "both numbers may be integers here"),
+    ("[[2.5], [1, 2.5]][1][0] / 2", "FL0325", "[[2.5], [1, 2.5]][1][0] / 2", "both numbers may be integers here"),
+    (
+        "[{ a: 2.5 }, { a: b ? 1 : 2.5 }][1].a / 2",
+        "FL0325",
+        "[{ a: 2.5 }, { a: b ? 1 : 2.5 }][1].a / 2",
+        "both numbers may be integers here",
+    ),
+    ("([1] + [2.5])[0] / 2", "FL0325", "([1] + [2.5])[0] / 2", "both numbers may be integers here"),
+    ("n / -[2.5, n][1]", "FL0325", "n / -[2.5, n][1]", "both numbers may be integers here"),
     ("(b ? 1 : 2.5) * 3 / n", "FL0325", "(b ? 1 : 2.5) * 3 / n", "both numbers may be integers here"),
 ]
 
