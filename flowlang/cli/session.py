@@ -25,6 +25,7 @@ from flowlang.runtime.clock import SystemClock, run_virtual
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.lock import StoreOwned
 from flowlang.runtime.ports import ScenarioMistake
+from flowlang.runtime.processes import ServiceDied
 from flowlang.runtime.setting import Crash, Notice, RealClock
 from flowlang.runtime.store import RuntimeRefusal, StoreError
 
@@ -58,6 +59,8 @@ class Session:
         except StoreOwned as error:
             said = f"{error}; `send`, `cancel` and `resolve` reach it there, `runs` and `show` can read beside it"
             raise Stop(UNREACHABLE, said) from error
+        except ServiceDied as error:
+            raise Stop(FINDINGS if error.unusable else UNREACHABLE, str(error)) from error
         except StoreError as error:
             raise Stop(UNREACHABLE, str(error)) from error
         except RuntimeRefusal as error:

@@ -27,8 +27,16 @@ if TYPE_CHECKING:
 PATIENCE = 40.0  # seconds that a child gets to end its calls before it is killed
 
 
+UNUSABLE = 2  # the exit status of a service whose handlers, or whose scenario, can't be used
+
+
 class ServiceDied(StoreError):
-    """A service process gave up; it has said why on its standard error."""
+    """A service process gave up; it has said why on its standard error. `unusable` when what the user gave it is at
+    fault, and not the store."""
+
+    def __init__(self, service: str, status: int) -> None:
+        super().__init__(f"service `{service}` gave up with status {status}")
+        self.unusable = status == UNUSABLE
 
 
 class Fleet:
@@ -95,5 +103,5 @@ class Fleet:
             if self._stopping:
                 return
             if status >= 0:
-                return self._driver.fail(ServiceDied(f"service `{service}` gave up with status {status}"))
+                return self._driver.fail(ServiceDied(service, status))
             self._children[service] = await self._launch(service, first=False)

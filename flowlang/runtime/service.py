@@ -19,13 +19,14 @@ from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.ports import ScenarioMistake
+from flowlang.runtime.processes import UNUSABLE
 from flowlang.runtime.running import drain, running
 from flowlang.runtime.setting import Crash, Outside
 from flowlang.runtime.sqlite import open_store
 from flowlang.runtime.store import StoreError
 
 QUICK, SLOW = 0.001, 0.02  # seconds between two looks at the bus: soon after something happened, and later
-UNUSABLE, UNREACHABLE = 2, 69  # exit statuses
+UNREACHABLE = 69  # an exit status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

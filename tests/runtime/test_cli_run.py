@@ -565,6 +565,21 @@ def test_each_service_is_a_process(do: Do) -> None:
     assert said.report["effects"][0]["result"] == "ok"
 
 
+def test_handlers_that_break_in_the_process_of_a_service_end_with_1(do: Do, project: Path) -> None:
+    """The command itself could read them, a moment before."""
+    project.joinpath("services/once.py").write_text(
+        'import pathlib\n\nif pathlib.Path("read").exists():\n    raise OSError("read twice")\n'
+        'pathlib.Path("read").touch()\n',
+        encoding="utf-8",
+    )
+    words = ["--mode", "choreograph", "--processes", *SET, "--services", "services", "--json"]
+    said = process("run", "order.flow", *words)
+    assert (said.status, said.out) == (1, "")
+    assert "error: service payments: " in said.err
+    assert "OSError: read twice" in said.err
+    assert "error: service `payments` gave up with status 2" in said.err
+
+
 @pytest.mark.parametrize(
     "words",
     [["--processes"], ["--processes", "--mode", "choreograph", "--store", "memory"]],
