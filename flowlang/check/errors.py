@@ -11,11 +11,13 @@ from flowlang.check.walk import bodies, statements
 from flowlang.check.words.data import DeadCatch
 from flowlang.check.words.names import AmbiguousError, ErrorNotRaised
 from flowlang.contract import Contracts
-from flowlang.diagnostic import Diagnostic, Label
+from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.language import tree
 from flowlang.source import Span
 
 ENGINE = ("ExpressionError", "InvalidInput", "InvalidOutput", "LimitReached", "Timeout", "Unavailable")
+NEVER_YET = "LimitReached"
+"""The error of `repeat`; nothing else raises it, so it is not said to be possible."""
 
 
 @dataclass(slots=True)
@@ -118,6 +120,21 @@ def _error(error: tree.ErrorRef, can: Raised) -> Iterator[Diagnostic]:
                 span=error.span, error=name, services=" and ".join(f"`{each}`" for each in said), first=said[0]
             )
         return
-    known = [*sorted(can.errors), *ENGINE]
-    said_name = name if error.service is None else f"{error.service.text}.{name}"
-    yield ErrorNotRaised(span=error.span, hint=meant(name, known), error=said_name, known=listed(known))
+    known = [*sorted(can.errors), *(each for each in ENGINE if each != NEVER_YET)]
+    if error.service is None:
+        yield ErrorNotRaised(span=error.span, hint=meant(name, known), error=name, known=listed(known))
+        return
+    service = error.service.text
+    hint = _of_service(service, name, can)
+    yield ErrorNotRaised(span=error.span, hint=hint, error=f"{service}.{name}", known=listed(known))
+
+
+def _of_service(service: str, name: str, can: Raised) -> str:
+    """A hint at the error that `service.name` was meant to be: of that service, or of that name."""
+    if name in ENGINE:
+        return f"did you mean `{name}`? It is the engine's, whichever service is called"
+    of_name = sorted(each for each in can.errors.get(name, ()) if each)
+    if of_name:
+        return f"did you mean `{of_name[0]}.{name}`?"
+    near = nearest(name, [each for each, raisers in can.errors.items() if service in raisers])
+    return f"did you mean `{service}.{near}`?" if near else ""

@@ -44,12 +44,14 @@ def _step(step: tree.Step, contracts: Contracts) -> Iterator[Diagnostic]:
 
 def _wait(wait: tree.WaitEvent, *, keyed: bool) -> Iterator[Diagnostic]:
     if not correlates(wait, keyed=keyed):
-        if wait.where is not None:
-            how = f"add a condition: `&& {wait.bind.text if wait.bind else 'event'}.field == value`"
-        else:
-            named = wait.bind.text if wait.bind else "event"
+        named = wait.bind.text if wait.bind else "event"
+        if wait.where is None:
             how = f"say which one: `{'' if wait.bind else 'as event '}where {named}.field == value`,\n"
             how += "or give the flow a `key`, which the subject of the event must equal"
+        elif wait.bind is None:
+            how = f"give the event a name, `as {named}`, and add a condition: `&& {named}.field == value`"
+        else:
+            how = f"add a condition: `&& {named}.field == value`"
         span = wait.event.span if wait.where is None else wait.where.span
         yield NoCorrelation(span=span, type=wait.event.value, how=how)
     if wait.limit is None:

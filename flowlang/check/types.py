@@ -122,7 +122,7 @@ class _Typing:
         if self.flow.params:
             first, last = self.flow.params[0].span, self.flow.params[-1].span
             related = (Label(start.event.span, "started by this event"),)
-            self.found.append(StartAndParameters(span=first.to(last), related=related, event=start.event.span.text))
+            self.found.append(StartAndParameters(span=first.to(last), related=related, event=start.event.value))
         if start.bind is not None:
             self.define(names, start.bind, data_of(start.event, self.contracts))
         if start.where is not None:

@@ -260,7 +260,7 @@ class StartAndParameters(Diagnostic):
 
     code = "FL0354"
     message = "a flow that starts by an event has no parameters"
-    help = "take what you need from the event: `on event {event} as placed`"
+    help = "give `{event}` a name with `as`, and take what you need from it"
     explanation = (
         "A flow is started by a caller who gives the parameters, or by an event whose data is the input. It cannot be both: "
         "nobody would give the parameters when the event arrives."
