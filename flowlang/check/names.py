@@ -34,6 +34,10 @@ from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression.names import macro_variable
 from flowlang.expression.tree import Expr, Method
 from flowlang.language import tree
+from flowlang.language.words import NotYet
+
+SUB_FLOWS = "flow"
+"""What stands in place of the service where another flow is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,9 @@ def _calls(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
 
 
 def _call(call: tree.Call, contracts: Contracts) -> Iterator[Diagnostic]:
-    if call.service.text not in services(contracts):
+    if call.service.text not in services(contracts) and call.service.text == SUB_FLOWS:
+        yield NotYet(span=call.service.span.to(call.operation.span), form="running another flow as a step")
+    elif call.service.text not in services(contracts):
         yield _unknown_service(call.service, contracts)
     elif operation_of(call, contracts) is None:
         known = operations(call.service.text, contracts)
