@@ -34,6 +34,8 @@ def open_store(path: str, write: bool = True) -> SqliteStore:
     this version, StoreError where the file can't be opened."""
     if path != MEMORY:
         _look_first(path, write)
+        if not write and _is_half_born(path):
+            open_store(path).close()
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
     try:
         connection = apsw.Connection(path, flags=flags, statementcachesize=200)
@@ -68,6 +70,12 @@ def _look_first(path: str, write: bool) -> None:
     _check_head(path, head, size)
 
 
+def _is_half_born(path: str) -> bool:
+    """Whether whoever made the store was killed at it: nothing stands there yet, or what does is rolled back by whoever
+    opens it for writing."""
+    return os.path.getsize(path) == 0 or os.path.exists(f"{path}-journal")
+
+
 def _check_head(path: str, head: bytes, size: int) -> None:
     """The first hundred bytes of a SQLite file say whose it is, in which version, and how long it should be."""
     if head[:16] != _MAGIC[: len(head)] or len(head) < 100:
@@ -76,9 +84,10 @@ def _check_head(path: str, head: bytes, size: int) -> None:
     page = int.from_bytes(head[16:18], "big")
     page = 65_536 if page == 1 else page
     pages = int.from_bytes(head[28:32], "big")
-    if size < page * pages and head[24:28] == head[92:96]:
-        raise StoreRefused(f"the store `{path}` is cut short: {size} bytes of {page * pages}")
+    is_whole = size >= page * pages or head[24:28] != head[92:96]
     application, version = int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big")
+    if not is_whole and not (application == APPLICATION and _is_half_born(path)):
+        raise StoreRefused(f"the store `{path}` is cut short: {size} bytes of {page * pages}")
     if application != APPLICATION:
         raise StoreRefused(f"`{path}` is a database of another program, not a store of flows")
     if version != VERSION:
@@ -87,11 +96,15 @@ def _check_head(path: str, head: bytes, size: int) -> None:
 
 
 def _prepare(connection: apsw.Connection) -> None:
-    """Settings, and the schema where the file is new; two processes that do so at once agree."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    """The schema where the file is new, and settings; two processes that do so at once agree. The schema comes first: with
+    a rollback journal the file is empty or ours wherever its maker is killed, while a log would leave a head of nobody's."""
     connection.execute("PRAGMA synchronous = FULL")
-    if _version(connection) == VERSION:
-        return
+    if _version(connection) == 0:
+        _create(connection)
+    connection.execute("PRAGMA journal_mode = WAL")
+
+
+def _create(connection: apsw.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         if _version(connection) == 0:
@@ -103,8 +116,6 @@ def _prepare(connection: apsw.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    # The head of the file itself must say whose it is before anybody else looks at it: the log does not count.
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _version(connection: apsw.Connection) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -415,3 +416,14 @@ def test_what_is_no_text_of_ours_is_undecodable() -> None:
     ):
         with pytest.raises(codec.Undecodable):
             codec.load_input(text)
+
+
+def test_a_store_whose_maker_was_killed_is_empty_or_whole_and_never_somebody_elses(tmp_path: Path) -> None:
+    """At each single change of its files, looked at and opened afterwards."""
+    script = Path(__file__).with_name("half_born.py")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
