@@ -60,6 +60,8 @@ def _look_first(path: str, write: bool) -> None:
             if write:
                 return
             raise StoreError(f"there is no store at `{path}`")
+        if not os.path.isfile(path):  # a pipe would keep us waiting for whoever writes into it
+            raise StoreRefused(f"`{path}` is no file that a store could be in")
         with open(path, "rb") as file:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)

@@ -427,3 +427,11 @@ def test_a_store_whose_maker_was_killed_is_empty_or_whole_and_never_somebody_els
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 20
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_pipe_in_place_of_a_store_is_refused_and_not_waited_for(tmp_path: Path, write: bool) -> None:
+    path = str(tmp_path / "s.db")
+    os.mkfifo(path)
+    with pytest.raises(StoreRefused, match="is no file that a store could be in"):
+        open_store(path, write)
