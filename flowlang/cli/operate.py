@@ -16,7 +16,7 @@ from flowlang.cli.input import Given, read_json
 from flowlang.cli.screen import data, talk
 from flowlang.cli.session import STORE, Session
 from flowlang.cli.status import DONE, FINDINGS, UNREACHABLE, USAGE, Stop
-from flowlang.cli.stored import find_run, looking, virtual_start
+from flowlang.cli.stored import find_run, looking, virtual_start, virtual_time
 from flowlang.cli.summary import table
 from flowlang.diagnostic import Diagnostic
 from flowlang.event import Error, Value
@@ -62,7 +62,7 @@ def send(type: str, text: str, id: str, subject: str, store: str, as_json: bool)
         end = await _driven(engine, clock, sent.runs, as_json=as_json)
         return Told(end.status, end.data, said.talk)
 
-    return Session(store).drive(act).say()
+    return Session(store, virtual_time(store, type, value, subject)).drive(act).say()
 
 
 @click.command()

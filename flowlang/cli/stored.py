@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from flowlang.cli.status import UNREACHABLE, USAGE, Stop
+from flowlang.event import External, Value
 from flowlang.lifecycle import OVER
 from flowlang.runtime import view
 from flowlang.runtime.callers import SCENARIO
 from flowlang.runtime.clock import EPOCH
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import NotFound, RunRow, StoreError
+from flowlang.runtime.waiting import text_of
 from flowlang.scenario.tree import EMPTY, Scenario, from_value
 from flowlang.values import wire_loads
 
@@ -71,3 +73,20 @@ def virtual_start(store: str, run: str) -> int | None:
         if not world_of(opened, run).virtual:
             return None
         return max(EPOCH, opened.latest(run))
+
+
+def virtual_time(store: str, type: str, data: Value, subject: str) -> int | None:
+    """The virtual time at which an event reaches the runs that wait for it, when these are runs of scenarios; None where
+    one of them lives in real time, or none waits."""
+    external = External("", type, subject, data)
+    with looking(store) as opened:
+        found = {
+            wait.run
+            for row in view.runs(opened)
+            if row.status not in OVER
+            for wait in opened.waits(row.run)
+            if wait.type == type and text_of(wait.field, external) == wait.value
+        }
+    times = [virtual_start(store, run) for run in found]
+    known = [time for time in times if time is not None]
+    return max(known) if known and len(known) == len(times) else None

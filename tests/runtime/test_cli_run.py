@@ -513,6 +513,18 @@ def test_cancel_of_a_run_that_was_killed_recovers_its_call_and_undoes_it(do: Do,
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_an_event_sent_to_a_stored_run_of_a_scenario_comes_in_the_time_of_the_scenario(
+    do: Do, project: Path, mode: str
+) -> None:
+    words = ["--scenario", scenario(project, "events: []"), "--store", "s.db", "--crash-after", "shipment"]
+    assert process("run", "order.flow", "--mode", mode, *words).status == -signal.SIGKILL
+    said = do("send", "delivery.confirmed", "--data", CONFIRM, "--store", "s.db", "--json")
+    assert (said.status, said.report["status"]) == (0, "completed")
+    row = json.loads(do("runs", "--store", "s.db", "--json").out)
+    assert row["ended"][:16] == row["started"][:16] == "2026-01-01T00:00"
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Path, mode: str) -> None:
     """In virtual time, with its events, lists and expectation; as if nothing had happened."""
     text = (
