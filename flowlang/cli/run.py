@@ -165,6 +165,8 @@ async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -
     known = {row.run for row in view.runs(engine.store)}
     first = plan.built[0]
     started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)
+    if not started.fresh:
+        await engine.resume(started.run)  # whoever began it may have been killed
     mistake = await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
     beside = [row.run for row in view.runs(engine.store) if row.run not in known and row.run != started.run]
     flows = [one.flow for one in plan.built]

@@ -525,6 +525,15 @@ def test_an_event_sent_to_a_stored_run_of_a_scenario_comes_in_the_time_of_the_sc
 
 
 @pytest.mark.parametrize("mode", MODES)
+def test_who_asks_again_for_a_run_that_was_killed_gets_it_driven(do: Do, mode: str) -> None:
+    words = ["run", "order.flow", "--mode", mode, *SET]
+    assert process(*words, "--crash-before", "shipment").status == -signal.SIGKILL
+    said = do(*words, "--json")
+    assert (said.status, said.report["status"]) == (6, "waiting")
+    assert "this run is not new" in said.err
+
+
+@pytest.mark.parametrize("mode", MODES)
 def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Path, mode: str) -> None:
     """In virtual time, with its events, lists and expectation; as if nothing had happened."""
     text = (
