@@ -32,6 +32,10 @@ class Answers:
         value, problems = self._conform(request)(said)
         return self.invalid(request, "; ".join(problems)) if problems else Ok(value)
 
+    def ignores(self, request: Request) -> bool:
+        """Whether nobody looks at the answer: the contract has no output, so it need not be JSON either."""
+        return self._operation(request).output == {}
+
     def invalid(self, request: Request, why: str) -> Result:
         """`Unknown` called `InvalidOutput`: something was answered, and nobody can use it."""
         text = f"the answer of `{request.service}.{request.operation}` breaks its contract: {why}"

@@ -16,6 +16,7 @@ import importlib.util
 import inspect
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
@@ -26,11 +27,14 @@ from typing import Any
 
 from flowlang.declared import Operation, Schema
 from flowlang.diagnostic import nearest
-from flowlang.event import Error, Result, Unknown, Value
+from flowlang.event import Error, Ok, Result, Unknown, Value
 from flowlang.runtime.answer import Answers
 from flowlang.runtime.operation import Call, Failure, Marked, collecting
 from flowlang.runtime.ports import Caller, Request
 from flowlang.values import BadValue, Duration, from_python
+
+MOST_SAID = 2000
+"""Characters of a message that are kept."""
 
 THREADS = 64  # handlers without `async` that run at once; more wait for their turn
 GRACE = 1.0  # seconds that a cancelled handler has to clean up before it is left behind
@@ -142,8 +146,22 @@ def _import_problem(error: BaseException, file: Path) -> Problem:
 
 
 def _described(error: BaseException) -> str:
-    text = str(error)
+    text = _said(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _said(error: BaseException) -> str:
+    """The message of an exception of the user's, whose `__str__` may do anything."""
+    try:
+        return _printable(str(error))
+    except Exception:
+        return "(what it says can't be read)"
+
+
+def _printable(text: str) -> str:
+    """`text` as it can be stored and shown: a file name that is no UTF-8 leaves lone surrogates in a message."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}… ({len(text)} characters)"
 
 
 def _choose(marked: Iterable[Marked], known: Mapping[str, Operation]) -> tuple[dict[str, Handler], list[Problem]]:
@@ -226,11 +244,14 @@ class Handlers:
         if isinstance(arguments, str):
             return _unknown(request, "HandlerError", arguments)
         if handler.is_async:
-            return await self._limited(asyncio.ensure_future(_fenced(handler, arguments)), handler, request)
+            fenced = _fenced(handler, arguments, request.timeout / 1000)
+            return await self._limited(asyncio.ensure_future(fenced), handler, request)
         async with self._threads:
             return await self._limited(_in_thread(handler, arguments), handler, request)
 
-    async def _limited(self, running: asyncio.Future[Value | _Raised], handler: Handler, request: Request) -> Result:
+    async def _limited(
+        self, running: asyncio.Future[Value | _Raised | _Late], handler: Handler, request: Request
+    ) -> Result:
         try:
             done, _ = await asyncio.wait({running}, timeout=request.timeout / 1000)
             if not done:
@@ -246,6 +267,8 @@ class Handlers:
         if running.cancelled():
             return _unknown(request, "HandlerError", "the handler cancelled itself")
         match running.result():
+            case _Late():
+                return _unknown(request, "Timeout", f"the handler took longer than {Duration(request.timeout)}")
             case _Raised(error):
                 return self._raised(error, handler, request)
             case value:
@@ -253,12 +276,14 @@ class Handlers:
 
     def _raised(self, error: BaseException, handler: Handler, request: Request) -> Result:
         match error:
+            case BadValue() if self._answers.ignores(request):
+                return Ok(None)
             case BadValue():
                 return self._answers.invalid(request, str(error))
             case Failure():
-                return self._answers.failure(request, error.name, error.message, error.data, error.has_data)
+                return self._answers.failure(request, error.name, _printable(error.message), error.data, error.has_data)
             case TimeoutError():
-                return _unknown(request, "Timeout", str(error) or "the handler gave up waiting")
+                return _unknown(request, "Timeout", _said(error) or "the handler gave up waiting")
             case ConnectionError():
                 return _unknown(request, "Unavailable", _described(error))
             case _:
@@ -270,10 +295,18 @@ class _Raised:
     error: BaseException
 
 
-async def _fenced(handler: Handler, arguments: dict[str, Any]) -> Value | _Raised:
-    """Run an `async` handler; what it raises is a value here, so that `sys.exit()` in it does not end the engine."""
+@dataclass(frozen=True, slots=True)
+class _Late:
+    """It ended, but after its time: a handler that blocks the event loop holds up its own time limit too."""
+
+
+async def _fenced(handler: Handler, arguments: dict[str, Any], limit: float) -> Value | _Raised | _Late:
+    """Run an `async` handler for up to `limit` seconds; what it raises is a value here, so that `sys.exit()` in it does
+    not end the engine."""
+    begun = time.monotonic()
     try:
-        return from_python(await handler.function(**arguments))
+        answer = from_python(await handler.function(**arguments))
+        return _Late() if time.monotonic() - begun > limit else answer
     except asyncio.CancelledError:
         raise
     except BaseException as error:

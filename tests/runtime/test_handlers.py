@@ -242,8 +242,38 @@ def test_an_answer_that_breaks_the_contract_leaves_the_result_unknown(folder: Fo
 
 
 def test_a_list_that_contains_itself_is_no_answer(folder: Folder) -> None:
-    files = folder(a="@operation('echo.say')\ndef f():\n  knot = []\n  knot.append(knot)\n  return knot")
-    assert error_of(ask(files, request(ECHO))).name == "InvalidOutput"
+    body = "def f():\n  knot = []\n  knot.append(knot)\n  return {'paymentId': 'p', 'knot': knot}"
+    assert error_of(ask(folder(a=f"@operation('payments.charge')\n{body}"))).name == "InvalidOutput"
+
+
+def test_an_answer_that_no_contract_describes_is_not_looked_at(folder: Folder) -> None:
+    files = folder(a="@operation('payments.refund')\ndef f(): return object()")
+    assert ask(files, request(REFUND, kind="undo")) == Ok(None)
+
+
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        ("ValueError('boom \\ud800')", "ValueError: boom \\ud800"),
+        ("Failure('Declined', 'why \\ud800')", "why \\ud800"),
+        ("Mute()", "Mute: (what it says can't be read)"),
+    ],
+)
+@pytest.mark.parametrize("word", ["def", "async def"])
+def test_a_message_that_cannot_be_stored_is_made_so(folder: Folder, raised: str, said: str, word: str) -> None:
+    mute = "class Mute(Exception):\n  def __str__(self): raise RuntimeError('no str')\n"
+    result = ask(folder(a=f"{mute}@operation('payments.charge')\n{word} f(): raise {raised}"))
+    assert isinstance(result, Failed | Unknown)
+    assert result.error.message.startswith(said)
+    result.error.message.encode()
+
+
+def test_a_long_message_is_cut(folder: Folder) -> None:
+    message = error_of(
+        ask(folder(a="@operation('payments.charge')\ndef f(): raise ValueError('x' * 3_000_000)"))
+    ).message
+    assert len(message) < 3000
+    assert "(3000000 characters)" in message
 
 
 def test_data_that_is_no_value_leaves_the_result_unknown(folder: Folder) -> None:
@@ -292,6 +322,22 @@ def seen(): return cleaned
     hung, seen = asyncio.run(both())
     assert error_of(hung) == Error("Timeout", "the handler took longer than 20ms", "order/charge")
     assert seen == Ok([True])
+
+
+def test_an_async_handler_that_blocks_the_loop_past_its_limit_has_timed_out(folder: Folder) -> None:
+    files = folder(
+        a="""
+import time
+
+@operation("payments.charge")
+async def f():
+    begun = time.monotonic()
+    while time.monotonic() - begun < 0.03:
+        pass
+    return {"paymentId": "p"}
+"""
+    )
+    assert error_of(ask(files, request(timeout=10))).name == "Timeout"
 
 
 def test_a_thread_that_hangs_is_left_behind_and_the_next_call_goes_on(folder: Folder) -> None:
