@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import click
 
@@ -29,7 +30,8 @@ from flowlang.scenario.tree import EMPTY
 from flowlang.source import Source
 from flowlang.values import Timestamp, plain_dumps
 
-Act = Callable[[Engine, RealClock], Awaitable[Told]]
+PATIENCE = 10.0
+"""Seconds for which a command looks for an engine, or for the chance to be it."""
 
 
 @click.command()
@@ -48,11 +50,11 @@ def send(type: str, text: str, id: str, subject: str, store: str, as_json: bool)
     run --help`), with 0 when the event is kept for later, and with 2 when it is refused.
     """
     value = _json(text, "the event's data").value
-    if lock.owner_of(store) is not None:
-        arguments = {"type": type, "data": value, "subject": subject, "id": id}
-        answer = _ask(store, "send", arguments)
-        return _received(type, answer["id"], answer["fresh"], answer["problem"], answer["runs"]).say()
     _must_exist(store)
+
+    def ask() -> int:
+        answer = _ask(store, "send", {"type": type, "data": value, "subject": subject, "id": id})
+        return _received(type, answer["id"], answer["fresh"], answer["problem"], answer["runs"]).say()
 
     async def act(engine: Engine, clock: RealClock) -> Told:
         sent = await engine.send(type, value, subject=subject, id=id)
@@ -62,7 +64,7 @@ def send(type: str, text: str, id: str, subject: str, store: str, as_json: bool)
         end = await _driven(engine, clock, sent.runs, as_json=as_json)
         return Told(end.status, end.data, said.talk)
 
-    return Session(store, virtual_time(store, type, value, subject)).drive(act).say()
+    return _said(store, ask, lambda: Session(store, virtual_time(store, type, value, subject)).drive(act).say())
 
 
 @click.command()
@@ -72,7 +74,8 @@ def send(type: str, text: str, id: str, subject: str, store: str, as_json: bool)
 def cancel(run: str, store: str, as_json: bool) -> int:
     """Cancel RUN (its id, or how that begins): what it has done is undone. Ends with the run's own status."""
     id = find_run(store, run)
-    if lock.owner_of(store) is not None:
+
+    def ask() -> int:
         status = _ask(store, "cancel", {"run": id})
         talk(f"run {id} is {status}" if status == "cancelling" else f"too late: run {id} is {status} already")
         return DONE
@@ -82,7 +85,7 @@ def cancel(run: str, store: str, as_json: bool) -> int:
         end = await _driven(engine, clock, [id], as_json=as_json)
         return end if status == "cancelling" else Told(end.status, end.data, f"too late: it is {status} already")
 
-    return Session(store, virtual_start(store, id)).drive(act).say()
+    return _said(store, ask, lambda: Session(store, virtual_start(store, id)).drive(act).say())
 
 
 @click.command()
@@ -111,10 +114,10 @@ def resolve(
         raise Stop(USAGE, f"--result is for done, not for {decision}")
     value = _result(store, id, step, decision, result)
     failed = {"name": error, "message": message} if error is not None else None
-    if lock.owner_of(store) is not None:
+
+    def ask() -> int:
         arguments = {"run": id, "step": step, "decision": decision, "value": value, "error": failed}
-        path = _ask(store, "resolve", arguments)
-        talk(f"{path}: {decision}")
+        talk(f"{_ask(store, 'resolve', arguments)}: {decision}")
         return DONE
 
     async def act(engine: Engine, clock: RealClock) -> Told:
@@ -122,7 +125,7 @@ def resolve(
         await engine.resolve(id, step, decision, value=value, error=said)
         return await _driven(engine, clock, [id], as_json=as_json)
 
-    return Session(store, virtual_start(store, id)).drive(act).say()
+    return _said(store, ask, lambda: Session(store, virtual_start(store, id)).drive(act).say())
 
 
 @click.group(invoke_without_command=True)
@@ -152,8 +155,6 @@ def dead(context: click.Context, store: str, as_json: bool) -> int:
 @click.pass_obj
 def dead_replay(store: str, id: int) -> int:
     """Take the dead letter ID in again. Ends with 0 when it was taken in, with 1 when it is dead once more."""
-    if lock.owner_of(store) is not None:
-        return _replayed(id, _ask(store, "replay", {"id": id})).say()
     _must_exist(store)
 
     async def act(engine: Engine, clock: RealClock) -> Told:
@@ -161,10 +162,26 @@ def dead_replay(store: str, id: int) -> int:
         await engine.quiet()
         return _replayed(id, problem)
 
-    return Session(store).drive(act).say()
+    def ask() -> int:
+        return _replayed(id, _ask(store, "replay", {"id": id})).say()
+
+    return _said(store, ask, lambda: Session(store).drive(act).say())
 
 
 # ---------------------------------------------------------------- in common
+
+
+def _said(store: str, ask: Callable[[], int], act: Callable[[], int]) -> int:
+    """Ask the engine that lives on the store, or act as the engine where none does. Engines come and go: whoever finds the
+    one gone, or another one there, has done nothing yet and tries the other way, for PATIENCE seconds."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return act() if lock.owner_of(store) is None else ask()
+        except Stop as stop:
+            if not isinstance(stop.__cause__, lock.StoreOwned | mailbox.NobodyThere) or time.monotonic() > ends:
+                raise
+        time.sleep(lock.PAUSE)
 
 
 def _ask(store: str, word: str, arguments: dict[str, Value]) -> Value:

@@ -555,6 +555,34 @@ def test_a_scenario_that_was_killed_goes_on_in_its_own_world(do: Do, project: Pa
     assert report == whole
 
 
+def test_several_who_speak_at_once_are_all_heard_though_no_engine_lives(do: Do) -> None:
+    """Each finds nobody, or somebody who is about to end; one after another is the engine or is answered by it."""
+    do("run", "order.flow", *SET)
+    command = [
+        sys.executable,
+        "-m",
+        "flowlang",
+        "send",
+        "delivery.confirmed",
+        "--data",
+        '{"shipmentId": "none"}',
+        "--id",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    speaking = [
+        subprocess.Popen(
+            [*command, f"e{n}"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
+        for n in range(6)
+    ]
+    for one in speaking:
+        _, said = one.communicate()
+        assert (one.returncode, said.strip().splitlines()[-1:]) == (
+            0,
+            ["no run waits for this delivery.confirmed yet; it is kept for one that will"],
+        ), said
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
 def test_who_follows_a_run_can_leave_it_and_somebody_else_goes_on(do: Do, mode: str, word: signal.Signals) -> None:
