@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -129,9 +130,16 @@ DEEPEST = 5000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; never lets an exception out, so never shows a traceback unasked."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
+    sys.stdout = sys.stdout or io.StringIO()  # closed by whoever started us: nobody reads it
+    sys.stderr = sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # names of files may hold what the terminal's encoding cannot show
             stream.reconfigure(errors="backslashreplace")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for word in arguments:
+        if any("\ud800" <= char <= "\udfff" for char in word):  # bytes that are no UTF-8 come as lone surrogates
+            talk(f"error: the argument `{word}` is no UTF-8 text")
+            return USAGE
     try:
         status = _status(group.main(arguments, prog_name="flowlang", standalone_mode=False))
         sys.stdout.flush()

@@ -100,6 +100,7 @@ def owner_of(path: str, role: str = "") -> Owner | None:
 
 
 def _name(path: str, role: str) -> str:
+    path = os.path.realpath(path)  # a store reached through a link is the same store
     return f"{path}.{role}.lock" if role else f"{path}.lock"
 
 

@@ -208,3 +208,9 @@ def test_a_file_of_50_mb(folder: Path) -> None:
 @pytest.mark.parametrize(("name", "code"), [("contracts", "FL0192"), ("nothing.flow", "FL0191")])
 def test_what_is_no_file(name: str, code: str, folder: Path) -> None:
     assert check(folder, name)[1] == [(code, 1, 1)]
+
+
+def test_an_argument_that_is_no_text_is_a_usage_error(folder: Path) -> None:
+    said = flowlang("check", b"\xff.flow".decode("utf-8", "surrogateescape"), cwd=folder)
+    assert said.status == 2
+    assert "is no UTF-8 text" in said.err

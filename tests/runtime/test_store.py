@@ -435,3 +435,13 @@ def test_a_pipe_in_place_of_a_store_is_refused_and_not_waited_for(tmp_path: Path
     os.mkfifo(path)
     with pytest.raises(StoreRefused, match="is no file that a store could be in"):
         open_store(path, write)
+
+
+def test_a_store_reached_through_a_link_is_the_same_store(tmp_path: Path) -> None:
+    store, link = tmp_path / "a.db", tmp_path / "b.db"
+    link.symlink_to(store)
+    held = lock.take(str(store))
+    with pytest.raises(StoreOwned):
+        lock.take(str(link))
+    held.release()
+    lock.take(str(link)).release()
