@@ -85,7 +85,8 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
     text = _without_hidden(found, start, stop)
     if start == 0 and text.startswith("\ufeff"):
         start = 1
-    for match in tables.lexer.finditer(text, start, stop):
+    scan = tables.lexer.finditer(text, start, stop)
+    while match := next(scan, None):
         index = match.lastindex or 0
         group = groups[index]
         first, last = match.span(index)
@@ -108,6 +109,9 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
         elif group == "UNCLOSED":
             found.findings.append(words.UnclosedString(span=Span(source, first, last)))
             kinds.append(string)
+            if (end_of_broken := _end_of_broken(text, first, last, stop)) is not None:
+                last = end_of_broken
+                scan = tables.lexer.finditer(text, last, stop)
         elif group == "ODD_NUMBER":
             found.findings.append(_odd_number(Span(source, first, last)))
             kinds.append(integer)
@@ -129,6 +133,35 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
     starts.append(stop)
     ends.append(stop)
     return found
+
+
+WRAPPED = 20
+"""Lines over which a string may be broken for us to see that it is one."""
+CLOSED = re.compile(
+    r"""[ \t\f]*(?:$|[]),}:?.+\-*/%&|=!<>#])(?:[^"'\r\n]|"[^"\r\n]*"|'[^'\r\n]*')*(?:#[^\r\n]*)?$""", re.MULTILINE
+)
+LINE = re.compile(r"\r\n?|\n")
+
+
+def _end_of_broken(text: str, first: int, last: int, stop: int) -> int | None:
+    """Where the string from `first` to `last`, the end of its line, ends when it was broken over lines: behind the first
+    such quote further down, if what follows it could follow a string and no statement begins before it."""
+    quote = text[first]
+    starts_statement = automaton().reserved
+    place = last
+    for _ in range(WRAPPED):
+        line = LINE.match(text, place, stop)
+        if line is None:
+            return None
+        match = LINE.search(text, line.end(), stop)
+        place = match.start() if match else stop
+        word = re.match(r"[ \t\f]*(\w*)", text[line.end() : place])
+        if word and word[1] in starts_statement:
+            return None
+        closing = text.find(quote, line.end(), place)
+        if closing >= 0:
+            return closing + 1 if CLOSED.match(text[closing + 1 : place]) else None
+    return None
 
 
 def _without_hidden(found: Tokens, start: int, stop: int) -> str:

@@ -56,8 +56,15 @@ class Recovery:
         return after
 
     def _report(self, finding: Diagnostic) -> None:
-        if finding.span.line not in self._spoilt:
+        if finding.span.line not in self._spoilt and not self._swallowed_by_string(finding):
             self.tokens.findings.append(finding)
+
+    def _swallowed_by_string(self, finding: Diagnostic) -> bool:
+        """Whether a bracket lacks its end only because a string that never ends holds it."""
+        return isinstance(finding, words.Unclosed) and any(
+            isinstance(other, words.UnclosedString) and finding.closing in other.span.text
+            for other in self.tokens.findings
+        )
 
     def resume(self, stack: list[int], place: int, loose: bool = False) -> int | None:
         """Skip from `place` to where reading can go on. With `loose` words that begin no statement of today stop it too,

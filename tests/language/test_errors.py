@@ -62,6 +62,35 @@ CASES = {
           let e = 3x                                     # error: FL0112
         }
     """,
+    "a string that is broken over lines is one mistake": """
+        flow f() {
+          let a = "one                                   # error: FL0109
+            two"
+          step b = x.b(n: 'one                           # error: FL0109
+            two
+
+            three', m: 2)
+          step c = x.c(n: "one                           # error: FL0109
+            two", m: 3 4)                                # error: FL0121
+          let d = order.total +                          # error: FL0132
+          return { r: "a                                 # error: FL0109
+        b" }
+        }
+    """,
+    "a string without end that holds the closing brace is one mistake": """
+        flow f() {
+          return { r: "a }                               # error: FL0109
+        }
+    """,
+    "entries that are broken in the same way are mistakes of their own": """
+        flow f() {
+          return {
+            a: "x,                                       # error: FL0109
+            b: "y,                                       # error: FL0109
+            c: "z"
+          }
+        }
+    """,
     "clauses are read one by one": """
         flow f() {
           step a = x.a() {
