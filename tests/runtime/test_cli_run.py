@@ -588,7 +588,19 @@ def test_several_who_speak_at_once_are_all_heard_though_no_engine_lives(do: Do) 
 def test_who_follows_a_run_can_leave_it_and_somebody_else_goes_on(do: Do, mode: str, word: signal.Signals) -> None:
     command = [sys.executable, "-m", "flowlang", "run", "order.flow", "--mode", mode, *SET, "--follow"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as left:
+
+    def as_on_a_terminal() -> None:
+        """Whoever runs the tests in the background of a shell has told it, and so its children, to ignore Ctrl-C."""
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=as_on_a_terminal,
+    ) as left:
         assert left.stderr is not None
         for line in left.stderr:
             if "waits for delivery.confirmed" in line:
