@@ -178,6 +178,15 @@ def process(*words: str, **more: str) -> Said:
     return Said(done.returncode, done.stdout, done.stderr)
 
 
+ON_A_TERMINAL = """
+import signal, sys
+from flowlang.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(sys.argv[1:]))
+"""
+"""Whoever runs the tests in the background of a shell has told it, and so its children, to ignore Ctrl-C."""
+
+
 def scenario(project: Path, text: str) -> str:
     project.joinpath("s.yaml").write_text(INPUT + text, encoding="utf-8")
     return "s.yaml"
@@ -586,21 +595,9 @@ def test_several_who_speak_at_once_are_all_heard_though_no_engine_lives(do: Do) 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM])
 def test_who_follows_a_run_can_leave_it_and_somebody_else_goes_on(do: Do, mode: str, word: signal.Signals) -> None:
-    command = [sys.executable, "-m", "flowlang", "run", "order.flow", "--mode", mode, *SET, "--follow"]
+    command = [sys.executable, "-c", ON_A_TERMINAL, "run", "order.flow", "--mode", mode, *SET, "--follow"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-
-    def as_on_a_terminal() -> None:
-        """Whoever runs the tests in the background of a shell has told it, and so its children, to ignore Ctrl-C."""
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        preexec_fn=as_on_a_terminal,
-    ) as left:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as left:
         assert left.stderr is not None
         for line in left.stderr:
             if "waits for delivery.confirmed" in line:
