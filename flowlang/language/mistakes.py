@@ -12,7 +12,7 @@ from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.language import words
 from flowlang.language.automaton import automaton
 from flowlang.language.lexer import Tokens
-from flowlang.language.stack import accepted, begins_line, shifts_from
+from flowlang.language.stack import accepted, begins_line, early_else, shifts_from
 from flowlang.source import Span
 
 
@@ -94,6 +94,8 @@ class _Diagnosis:
         steps = (
             self.end,
             self.after_flow,
+            self.empty_switch,
+            self.early_else,
             self.unfinished,
             self.wrong_sign,
             self.join,
@@ -259,6 +261,49 @@ class _Diagnosis:
             tokens.delete(place, 1 + also)
             return Mistake(finding, True, True)
         return None
+
+    def empty_switch(self) -> Mistake | None:
+        """A switch without cases. Without a subject its braces were read as an empty map, and it ends before this token."""
+        words_of, signs = self.tables.words, self.tables.signs
+        case = (words_of["case"], words_of["null"], signs["->"], signs["{"], signs["}"])
+        if self.accepts == {words_of["case"]} and self.text == "}":
+            depth = next(at for at in range(len(self.stack) - 1, 0, -1) if self.enters(at) == words_of["switch"])
+            start = self.firsts[depth]
+            self.tokens.insert(self.place, *case)
+            return Mistake(words.EmptySwitch(span=self.tokens.span(start, start)), True)
+        start = self.place - 3
+        if self.place > 4 and self.tokens.text(self.place - 2) == "at":
+            start -= 2
+        kinds = self.tokens.kinds[max(start, 0) : start + 3]
+        if self.takes("{") and kinds == [words_of["switch"], signs["{"], signs["}"]]:
+            self.tokens.insert(self.place, signs["{"], *case, signs["}"])
+            return Mistake(words.EmptySwitch(span=self.tokens.span(start, start)), True)
+        return None
+
+    def early_else(self) -> Mistake | None:
+        """An `else` before a case of its switch, or without one. It is read as if it were a case."""
+        words_of = self.tables.words
+        if early_else(self.tokens, self.place):  # the braces are read as a map
+            self.tokens.insert(self.place, words_of["case"], words_of["null"])
+            return Mistake(words.EarlyElse(span=self.tokens.span(self.place - 1, self.place - 1)), True, drop=1)
+        if self.accepts == {words_of["case"]} and self.text == "else":
+            finding = words.EarlyElse(span=self.here())
+            self.replace("case")
+            self.tokens.insert(self.place + 1, words_of["null"])
+            return Mistake(finding, True)
+        depth = len(self.stack) - 3
+        behind_cases = depth > 1 and self.enters(depth - 1) == self.tables.number["cases"]
+        if self.text in ("case", "else") and behind_cases and self.enters(depth) == words_of["else"]:
+            before = self.tokens.span(self.firsts[depth], self.firsts[depth])
+            if self.text == "case":  # the cases before it are forgotten too: no further one can follow their list
+                return Mistake(words.EarlyElse(span=before), True, drop=4)
+            said = (Label(before, "said here"),)
+            return Mistake(words.RepeatedClause(span=self.here(), clause="else", related=said), True, drop=3)
+        return None
+
+    def enters(self, depth: int) -> int:
+        """The symbol that stands at `depth` of the stack."""
+        return self.tables.enters[self.stack[depth]]
 
     def waiting(self) -> Mistake | None:
         """`wait` and `use` without the words that follow them."""

@@ -51,7 +51,7 @@ def begins_line(tokens: Tokens, place: int) -> bool:
 def swallowed(tokens: Tokens, stack: list[int], firsts: list[int], place: int) -> int:
     """The depth on the stack of the token before `place` when that is a keyword, first on its line, that was read as an
     ordinary word because the line before it ends too early (`key order.`); else 0."""
-    if place < 2 or not begins_line(tokens, place - 1):
+    if place < 2 or not begins_line(tokens, place - 1) or early_else(tokens, place):
         return 0
     tables = automaton()
     for depth in range(len(stack) - 1, 0, -1):
@@ -62,6 +62,13 @@ def swallowed(tokens: Tokens, stack: list[int], firsts: list[int], place: int) -
         if firsts[depth] < place - 1:
             break
     return 0
+
+
+def early_else(tokens: Tokens, place: int) -> bool:
+    """Whether the token before `place` is an `else` with which a switch begins."""
+    tables = automaton()
+    begin = [tables.words["switch"], tables.signs["{"], tables.words["else"], tables.signs["->"]]
+    return place > 2 and tokens.kinds[place - 3 : place + 1] == begin
 
 
 @cache

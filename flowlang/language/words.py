@@ -568,6 +568,33 @@ class EarlyEnd(Diagnostic):
     found: str
 
 
+class EmptySwitch(Diagnostic):
+    """A switch without cases."""
+
+    code = "FL0149"
+    message = "this switch has no cases"
+    help = "put at least one `case ... -> ...` into its braces, or delete it"
+    explanation = (
+        "A switch takes the first of its cases that holds. With no case in it there is nothing to choose from."
+    )
+    bad = _flow("switch { }", "return order")
+    good = _flow("switch {", "  case order.paid -> {}", "  else -> fail Unpaid", "}", "return order")
+
+
+class EarlyElse(Diagnostic):
+    """An `else` that is not behind the cases of its switch."""
+
+    code = "FL0150"
+    message = "`else` comes last in a switch, behind its cases"
+    help = "move it behind the last `case`"
+    explanation = (
+        "The cases of a switch are tried in their order, and `else` is taken when none of them holds. It is written where it "
+        "is tried: last, behind one case at least."
+    )
+    bad = _flow("switch {", "  else -> fail Unpaid", "  case order.paid -> {}", "}")
+    good = _flow("switch {", "  case order.paid -> {}", "  else -> fail Unpaid", "}")
+
+
 # ---------------------------------------------------------------- limits
 
 

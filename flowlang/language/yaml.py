@@ -299,7 +299,7 @@ class _Reader(Values):
         at = self.word(parts.get("at"), "a service")
         cases = [self.case(item, "of" in parts) for item in self.listing(parts.get("cases"), "a list of cases")]
         if isinstance(parts.get("cases"), Listing) and not cases:
-            self.shape(parts["cases"], "at least one case")
+            self.say(words.EmptySwitch(span=key.span))
         default = self.block(parts.get("else"))
         kept = tuple(case for case in cases if case is not None)
         return tree.Switch(subject, at, kept, default, self.doc(parts, doc), key.span)

@@ -91,6 +91,50 @@ CASES = {
           }
         }
     """,
+    "a switch without cases says so at the switch": """
+        flow f(x: T) {
+          switch { }                                     # error: FL0149
+          step a = x.a()
+          switch x.y at b { }                            # error: FL0149
+          switch {                                       # error: FL0149
+          }
+          sequence { switch { } at b }                   # error: FL0149
+          let d = x.y +                                  # error: FL0132
+          switch { }                                     # error: FL0149
+        }
+    """,
+    "an else before the last case says that it comes last": """
+        flow f(x: T) {
+          switch { else -> {} case x.y > 1 -> {} }       # error: FL0150
+          switch {
+            else -> step a = x.a()                       # error: FL0150
+            case x.y > 1 -> step b = x.b(id x.id)        # error: FL0122
+          }
+          switch x.y {
+            else -> { step c = x.c() }                   # error: FL0150
+            case 1 -> {}
+          }
+          switch x.y at a {
+            case 1 -> {}
+            else -> fail Odd                             # error: FL0150
+            case 2 -> {}
+          }
+          switch {
+            case x.y -> {}
+            else -> {}
+            else -> { fail Odd }                         # error: FL0144
+          }
+          switch { else -> {} }                          # error: FL0150
+          sequence {
+            wait for event "e" within 3h else {}
+            else -> {}                                   # error: FL0147
+          }
+          wait for event "e" within 3h else fail Late
+          case 1 -> {}                                   # error: FL0147
+          let d = x.y +                                  # error: FL0132
+          return x
+        }
+    """,
     "clauses are read one by one": """
         flow f() {
           step a = x.a() {
