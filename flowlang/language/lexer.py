@@ -13,6 +13,7 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.language import words
 from flowlang.language.automaton import automaton
 from flowlang.source import Source, Span
+from flowlang.values import Duration
 
 
 @dataclass(slots=True)
@@ -77,6 +78,7 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
     tables = automaton()
     words_of, signs = tables.words, tables.signs
     name, string, integer = tables.number["NAME"], tables.number["STRING"], tables.number["INT"]
+    duration = tables.number["DURATION"]
     fixed = {group: tables.number.get(group) for group in tables.groups}
     groups = tables.groups
     stop = len(source.text) if end is None else end
@@ -114,7 +116,7 @@ def tokens(source: Source, start: int = 0, end: int | None = None) -> Tokens:
                 scan = tables.lexer.finditer(text, last, stop)
         elif group == "ODD_NUMBER":
             found.findings.append(_odd_number(Span(source, first, last)))
-            kinds.append(integer)
+            kinds.append(duration if isinstance(found.findings[-1], words.UnknownUnit) else integer)
         elif group == "ODD":
             glued = bool(ends) and ends[-1] == first and kinds[-1] == name and match[index].isalnum()
             begin = starts[-1] if glued else first
@@ -197,7 +199,17 @@ UNITS |= {
 }
 
 
+SEVERAL_UNITS = re.compile(r"(?:[0-9]+(?:ms|[smhdw])){2,}")
+ONE_UNIT = re.compile(r"([0-9]+)(ms|[smhdw])")
+
+
 def _odd_number(span: Span) -> Diagnostic:
+    if len(span.text) <= 40 and SEVERAL_UNITS.fullmatch(span.text):
+        lengths = {unit: Duration.parse(f"1{unit}").ms for _, unit in ONE_UNIT.findall(span.text)}
+        total = sum(int(number) * lengths[unit] for number, unit in ONE_UNIT.findall(span.text))
+        unit = min(lengths, key=lengths.__getitem__)
+        hint = f"a duration has one unit: write `{total // lengths[unit]}{unit}`"
+        return words.UnknownUnit(span=span, unit=span.text.lstrip("0123456789"), hint=hint)
     digits = re.match(r"[0-9.]*", span.text)
     unit = span.text[digits.end() :] if digits else ""
     if unit in UNITS:

@@ -205,6 +205,8 @@ CASES = {
           let h = f("open)                               # error: FL0109
           let i = x § y                                  # error: FL0107
           let j = 3x                                     # error: FL0112
+          let k = 1h30m                                  # error: FL0113
+          wait for event "e" within 1d12h else fail Late # error: FL0113
         }
     """,
     "said twice": """
@@ -251,6 +253,14 @@ def test_errors_stand_on_the_guilty_line(name: str) -> None:
         for code in match[1].replace(",", " ").split()
     }
     assert {(finding.span.line, finding.code) for finding in findings} == expected, _shown(findings)
+
+
+def test_a_duration_of_several_units_is_told_how_to_write_it() -> None:
+    hints = {"1h30m": "90m", "2w1d": "15d", "1m30s500ms": "90500ms"}
+    for written, meant in hints.items():
+        _, (finding,) = text.parse(Source("case.flow", f"flow f() {{ return {written} }}"))
+        assert (finding.code, finding.span.text) == ("FL0113", written)
+        assert f"write `{meant}`" in finding.hint
 
 
 def _shown(findings: list[Diagnostic]) -> str:
