@@ -375,9 +375,17 @@ class _Diagnosis:
             if sign == "}" and not starts:
                 continue
             after = self.after(sign)
-            if after is not None and shifts_from(after, self.kind) is not None:
-                return self.insert(sign)
+            if after is None or shifts_from(after, self.kind) is None:
+                continue
+            if sign == "," and self.is_entry(after) and self.tokens.text(self.place + 1) != ":":
+                continue  # what would be the key of an entry is none: a sign more would be a mistake more
+            return self.insert(sign)
         return None
+
+    def is_entry(self, stack: list[int]) -> bool:
+        """Whether an entry `key: value` has to follow."""
+        states, signs = accepted(stack), self.tables.signs
+        return self.tables.number["STRING"] in states and signs["!"] not in states
 
     def insert(self, *signs: str) -> Mistake:
         span = self.tokens.span(self.place - 1, self.place - 1)

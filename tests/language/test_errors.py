@@ -135,6 +135,18 @@ CASES = {
           return x
         }
     """,
+    "two things side by side in an entry of a map are one mistake": """
+        flow f() {
+          let a = { r: b"abc" }                          # error: FL0121
+          let b = { r: 'it''s' }                         # error: FL0121
+          let c = { r: 3 d }                             # error: FL0121
+          let d = { r: 3 d: 4 }                          # error: FL0122
+          let e = [1 2]                                  # error: FL0122
+          step g = x.g(r: 3 d, s: 4)                     # error: FL0121
+          let h = a +                                    # error: FL0132
+          return a
+        }
+    """,
     "clauses are read one by one": """
         flow f() {
           step a = x.a() {
