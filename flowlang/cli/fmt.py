@@ -11,12 +11,12 @@ from pathlib import Path
 import click
 
 from flowlang.check import render
-from flowlang.cli.files import STDIN, is_yaml, opened
+from flowlang.cli.files import STDIN, opened
 from flowlang.cli.screen import colour, data, talk
 from flowlang.cli.status import DONE, FINDINGS, USAGE, Stop
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import parse
-from flowlang.language.format import format_source
+from flowlang.language.format import NotFormatted, format_source
 from flowlang.source import Source
 
 
@@ -24,23 +24,23 @@ from flowlang.source import Source
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--check", "only_check", is_flag=True, help="Change nothing; name the files that are not laid out.")
 def fmt(files: Sequence[str], only_check: bool) -> int:
-    """Lay flows out in the one layout; comments stay. `-` reads stdin and writes stdout.
+    """Lay flows out in the one layout; comments stay. A YAML file with `#` comments is refused: they have no place in that
+    layout. `-` reads stdin and writes stdout.
 
     With --check it ends with 1 when a file is not laid out.
     """
     status = DONE
     for name in dict.fromkeys(files):
-        if is_yaml(name):
-            raise Stop(
-                USAGE, f"{name}: fmt lays out text; `flowlang convert` writes the YAML form in one layout already"
-            )
         source = opened(name)
         found = [source] if isinstance(source, Diagnostic) else _mistakes(source)
         if isinstance(source, Diagnostic) or found:
             data(render.text(found, colour=colour(sys.stdout)))
             status = FINDINGS
             continue
-        laid_out = format_source(source)
+        try:
+            laid_out = format_source(source)
+        except NotFormatted as problem:
+            raise Stop(USAGE, f"{name}: {problem}") from None
         if only_check:
             if laid_out != source.text:
                 data(name)

@@ -271,6 +271,25 @@ def test_fmt_leaves_a_broken_flow_alone(order: Path, capsys: pytest.CaptureFixtu
     assert "error[FL01" in capsys.readouterr().out
 
 
+def test_fmt_lays_out_yaml_and_refuses_only_what_has_comments(order: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    twin = order.parent / "twin.flow.yaml"
+    assert main(["convert", "order/order.flow", "-o", str(twin)]) == 0
+    laid_out = twin.read_text(encoding="utf-8")
+    other = laid_out.replace(": ", ":   ")
+    assert other != laid_out
+    twin.write_text(other, encoding="utf-8")
+    assert main(["fmt", "--check", "order/twin.flow.yaml"]) == 1
+    assert main(["fmt", "order/twin.flow.yaml"]) == 0
+    assert twin.read_text(encoding="utf-8") == laid_out
+    assert main(["fmt", "--check", "order/twin.flow.yaml"]) == 0
+    commented = "# first\n" + other
+    twin.write_text(commented, encoding="utf-8")
+    capsys.readouterr()
+    assert main(["fmt", "order/twin.flow.yaml"]) == 2
+    assert twin.read_text(encoding="utf-8") == commented
+    assert "order/twin.flow.yaml: line 1 has a `#` comment" in capsys.readouterr().err
+
+
 def test_fmt_of_stdin(order: Path) -> None:
     said = flowlang("fmt", "-", cwd=order.parent, stdin=b"flow f() { let   a=1 }")
     assert (said.status, said.out) == (0, "flow f() {\n  let a = 1\n}\n")
