@@ -13,8 +13,8 @@ from flowlang import contract, language
 from flowlang.check import check
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
-from flowlang.language import tree
-from flowlang.source import Source
+from flowlang.language import tree, words
+from flowlang.source import Source, Span
 from flowlang.unread import ContractUnread, NothingMatches, OutsideProject, Refusal
 
 if TYPE_CHECKING:
@@ -55,6 +55,14 @@ class Front:
     found: tuple[Diagnostic, ...]
 
 
+STAND_INS = (words.OddName, words.OddNumber, words.UnknownUnit, words.UnclosedString, words.BigNumber)
+"""Mistakes in a token for which something stands in the tree: what is wrong with that is the same mistake."""
+
+
+def _begins_in(inner: Span, outer: Span) -> bool:
+    return inner.source is outer.source and outer.start <= inner.start < outer.end
+
+
 def front(source: Source, reader: Reader) -> Front:
     """Read the flow and its contracts and check the one against the others."""
     flow, found = language.parse(source)
@@ -63,7 +71,8 @@ def front(source: Source, reader: Reader) -> Front:
     found = [*found, *unread, *wrong]
     # A contract that could not be read would make a second error, "no such service", of the same cause.
     if flow is not None and not unread and not wrong:
-        found += check(flow, contracts)
+        misread = [one.span for one in found if isinstance(one, STAND_INS)]
+        found += [one for one in check(flow, contracts) if not any(_begins_in(one.span, span) for span in misread)]
     return Front(source, flow, contracts, tuple(sorted(found, key=lambda one: _place(one, source))))
 
 

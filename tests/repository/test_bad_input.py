@@ -55,6 +55,12 @@ TEXT = {
     "byte order mark": (b"\xef\xbb\xbf" + body(STEP).encode(), []),
     "CRLF": (body(STEP).replace("\n", "\r\n").encode(), []),
     "invalid UTF-8": (body(STEP).encode() + b"# \xff\n", [("FL0101", 5, 3)]),
+    "a name with a foreign letter is one error": (body("let r = ümlaut\n").encode(), [("FL0108", 3, 9)]),
+    "a field with a foreign letter is one error": (body("let r = order.ü\n").encode(), [("FL0108", 3, 15)]),
+    "a duration of two units is one error": (
+        body("let d = 1h30m > 2\nlet e = order.nope\n").encode(),
+        [("FL0113", 3, 9), ("FL0302", 4, 15)],
+    ),
     "20,000 parentheses": (body(f"let x = {NESTED}\n").encode(), [("FL0151", 3, 72)]),
     "20,000 blocks": (body(BLOCKS).encode(), [("FL0151", 66, 10)]),
     "a sum of 10,000 terms": (body("let x = " + " + ".join(["1"] * 10_000) + "\n").encode(), [("FL0152", 3, 9)]),
