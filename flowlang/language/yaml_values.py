@@ -65,9 +65,10 @@ class Values(Shapes):
         digits = scalar.text.lstrip("+-")
         if isinstance(constant, Decimal) and re.fullmatch(r"[0-9.]{35,}(?:[eE][-+]?[0-9]+)?", digits):
             literals.decimal(Span(self.source, scalar.span.end - len(digits), scalar.span.end), self.findings)
-        if isinstance(constant, int | Decimal) and not isinstance(constant, bool) and str(constant).startswith("-"):
-            # A negative number is a minus and a number, as in text.
-            return expression.Unary("-", expression.Literal(-constant, scalar.span), scalar.span)
+        if isinstance(constant, int | Decimal) and not isinstance(constant, bool) and scalar.text.lstrip()[:1] == "-":
+            # A negative number is a minus and a number, as in text; so is a zero with a minus. Arithmetic would round.
+            number = constant.copy_abs() if isinstance(constant, Decimal) else abs(constant)
+            return expression.Unary("-", expression.Literal(number, scalar.span), scalar.span)
         return expression.Literal(constant, scalar.span)
 
     def expression(self, node: Node | None) -> Expr | None:

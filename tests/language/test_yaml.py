@@ -141,6 +141,18 @@ def test_scalars_are_those_of_yaml_1_2(written: str, value: object) -> None:
     assert statement.value.value == value and isinstance(statement.value.value, type(value)) is (written != "1e3")
 
 
+@pytest.mark.parametrize(
+    "written", ["-0.0", "-0", "-1.5", "-9223372036854775808", "-1.234567890123456789012345678901234"]
+)
+def test_a_negative_number_converts_without_loss(written: str) -> None:
+    flow, _ = text.parse(Source("f.flow", f"flow f() {{ return {{ r: {written} }} }}"))
+    assert flow is not None
+    twin, findings = yaml.parse(Source("f.flow.yaml", yaml.to_yaml(flow)))
+    assert findings == [] and twin is not None
+    (first,), (second,) = flow.body.statements, twin.body.statements
+    assert repr(second) == repr(first)  # zeros that are equal are told apart
+
+
 def test_an_expression_in_yaml_has_its_own_place() -> None:
     lines = 'document: {dsl: flowlang/1, name: f}\nkey: "${ order. }"\ndo:\n  - return: ${ 1 + }\n  - a: { let: "${ \\"x\\" + }" }\n'
     source = Source("f.yaml", lines)
