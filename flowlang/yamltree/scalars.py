@@ -64,7 +64,8 @@ def _fraction(text: str, span: Span, found: list[Diagnostic]) -> Decimal | int:
         number = DECIMALS.create_decimal(text) if len(text) <= 1000 else None
     except DecimalException:
         number = None
-    if number is None or (not number and re.search("[1-9]", re.split("[eE]", text)[0])):
-        found.append(words.NumberRange(span=span, what="a decimal between 1e-308 and 1e308"))
+    vanished = not number and re.search("[1-9]", re.split("[eE]", text)[0])
+    if number is None or vanished or (number and number.adjusted() < DECIMALS.Emin):
+        found.append(words.NumberRange(span=span, what="a decimal between 1e-324 and 1e309"))
         return 0
     return number or Decimal("0.0")

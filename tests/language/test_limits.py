@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowlang.language import parse, text
+from flowlang.language import parse, text, yaml
 from flowlang.language.build import MAX_DEPTH
 from flowlang.language.text import MAX_NESTING
 from flowlang.source import Source
@@ -79,6 +79,19 @@ def _refused(name: str, written: str, code: str) -> None:
 
 
 INTEGERS = ("9223372036854775807", "-9223372036854775808", "- 0009223372036854775808")
+
+
+def test_both_forms_name_one_range_of_decimals() -> None:
+    for number, fits in (("1e-324", True), ("1e-325", False), ("9.9e308", True), ("1e309", False)):
+        found = [
+            *text.parse(Source("f.flow", f"flow f() {{ return {number} }}"))[1],
+            *yaml.parse(Source("f.flow.yaml", f"document: {{dsl: flowlang/1, name: f}}\ndo: [ return: {number} ]\n"))[
+                1
+            ],
+        ]
+        said = [f"{one.say(one.message)} {one.say(one.label)}" for one in found]
+        assert len(said) == (0 if fits else 2)
+        assert all("1e-324 and 1e309" in words for words in said), said
 
 
 def test_what_is_within_the_limits_is_read() -> None:
