@@ -30,7 +30,7 @@ from flowlang.scenario.tree import EMPTY
 from flowlang.source import Source
 from flowlang.values import Timestamp, plain_dumps
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds for which a command looks for an engine, or for the chance to be it."""
 
 

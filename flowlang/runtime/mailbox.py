@@ -40,7 +40,7 @@ async def ask(path: str, word: str, arguments: Arguments, patience: float = 30.0
     try:
         with store.transaction():
             store.ask(id, word, wire_dumps(arguments))
-        answer = await _answer(store, id, patience)
+        answer, alive = await _answer(store, id, patience)
         if answer is None:
             with store.transaction():
                 answer = store.answer_of(id)  # it may have been given in the meantime
@@ -49,27 +49,27 @@ async def ask(path: str, word: str, arguments: Arguments, patience: float = 30.0
             with store.transaction():
                 store.forget_command(id)
         if answer is None:
-            if lock.owner_of(path) is None:
-                raise NobodyThere(f"the engine of the store `{path}` died before it answered")
+            if not alive:
+                raise NobodyThere(f"the engine of the store `{path}` ended before it answered")
             raise StoreError(f"the engine of the store `{path}` did not answer")
         return _read(answer)
     finally:
         store.close()
 
 
-async def _answer(store: SqliteStore, id: str, patience: float) -> str | None:
-    """The answer, or None when the engine dies or is silent."""
+async def _answer(store: SqliteStore, id: str, patience: float) -> tuple[str | None, bool]:
+    """The answer, or None when the engine ends or is silent; and whether it still lived when it was last looked for."""
     waited, pause = 0.0, 0.005
     while waited < patience:
         answer = store.answer_of(id)
         if answer is not None:
-            return answer
+            return answer, True
         if lock.owner_of(store.path) is None:
-            return None
+            return None, False
         await asyncio.sleep(pause)
         waited += pause
         pause = min(pause * 2, 0.1)
-    return None
+    return None, True
 
 
 def _read(answer: str) -> Any:
@@ -104,6 +104,8 @@ async def serve(driver: Driver, pause: float) -> None:
 
 def _answering(driver: Driver, command: CommandRow) -> Callable[[], None]:
     def act() -> None:
+        if all(one.id != command.id for one in driver.store.commands()):
+            return  # who asked has given up and will ask again: it must not be done twice
         try:
             answer = ["ok", carry_out(driver, command.word, wire_loads(command.body))]
         except Conflict as refusal:
