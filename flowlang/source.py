@@ -17,9 +17,10 @@ class Source:
 
 @lru_cache(maxsize=256)
 def line_starts(source: Source) -> tuple[int, ...]:
-    """Offsets at which the lines of `source` begin; a line ends after LF, or after CR where no LF follows."""
+    """Offsets at which the lines of `source` begin; a line ends after LF, or after CR where no LF follows. The first one
+    begins behind a byte order mark, which no editor counts."""
     text = source.text
-    starts = [0]
+    starts = [1 if text.startswith("\ufeff") else 0]
     for index, char in enumerate(text):
         if char == "\n" or (char == "\r" and text[index + 1 : index + 2] != "\n"):
             starts.append(index + 1)
@@ -37,12 +38,12 @@ class Span:
     @property
     def line(self) -> int:
         """Line of the first character, from 1."""
-        return bisect_right(line_starts(self.source), self.start)
+        return max(bisect_right(line_starts(self.source), self.start), 1)
 
     @property
     def column(self) -> int:
         """Column of the first character, from 1, in code points."""
-        return self.start - line_starts(self.source)[self.line - 1] + 1
+        return max(self.start - line_starts(self.source)[self.line - 1] + 1, 1)
 
     @property
     def text(self) -> str:

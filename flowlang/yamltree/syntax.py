@@ -63,7 +63,7 @@ def _one(source: Source, place: int) -> Span:
 
 
 def _line_start(source: Source, place: int) -> int:
-    return max(start for start in line_starts(source) if start <= place)
+    return max((start for start in line_starts(source) if start <= place), default=0)
 
 
 def _tab_in_indent(source: Source, place: int) -> bool:

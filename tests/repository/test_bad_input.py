@@ -53,6 +53,7 @@ TEXT = {
     "empty file": (b"", [("FL0103", 1, 1)]),
     "only comments": (b"# nothing\n# here\n", [("FL0103", 3, 1)]),
     "byte order mark": (b"\xef\xbb\xbf" + body(STEP).encode(), []),
+    "a mistake behind a byte order mark": (b"\xef\xbb\xbfflow f( {}", [("FL0122", 1, 7)]),
     "CRLF": (body(STEP).replace("\n", "\r\n").encode(), []),
     "invalid UTF-8": (body(STEP).encode() + b"# \xff\n", [("FL0101", 5, 3)]),
     "a name with a foreign letter is one error": (body("let r = ümlaut\n").encode(), [("FL0108", 3, 9)]),
