@@ -27,6 +27,8 @@ MAX_FINDINGS = 20  # then the rest of the file is probably as wrong
 # The parser in C is ten times as fast; every wheel of PyYAML has it, a build from source may not.
 FAST: Final[Any] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
+_TOO_DEEP_FOR_C: Final = "exceeded maximum nesting depth"
+
 _FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -54,6 +56,9 @@ def read_yaml(source: Source, loader: Any = FAST, max_depth: int = MAX_DEPTH) ->
     except _Enough:
         return None, found
     except yaml.YAMLError as error:
+        if loader is FAST is not yaml.BaseLoader and _TOO_DEEP_FOR_C in str(error):
+            # libyaml since 0.2.6 scans ahead to a limit of its own, and then no event comes that could be counted
+            return read_yaml(source, yaml.BaseLoader, max_depth)
         return None, [*found, syntax(source, error)]
     return reading.root, found
 
