@@ -113,7 +113,7 @@ def _message(message: Message) -> Parts:
         message.name,
         list(message.index),
         _reason(message.reason),
-        list(message.open),
+        [[path, list(index)] for path, index in message.open],
         [[cause.path, cause.kind, cause.number] for cause in message.causes],
         [[name, value] for name, value in message.data],
     ]
@@ -139,6 +139,8 @@ def _call(call: Invoke) -> Parts:
             list(policy.errors),
             policy.timeout,
             policy.idempotent,
+            policy.firm,
+            list(policy.lets),
         ],
         _reason(call.reason),
         call.undoes,
@@ -207,7 +209,7 @@ def _message_from(parts: Parts) -> Message:
         _text(name),
         tuple(index),
         _reason_from(reason),
-        tuple(still_open),
+        tuple((_text(path), tuple(index)) for path, index in still_open),
         tuple(EffectId(path, kind, number) for path, kind, number in causes),
         tuple((name, value) for name, value in data),
     )
@@ -224,8 +226,9 @@ def _call_from(parts: Parts) -> Invoke:
     word, path, kind, service, operation, given, policy, reason, undoes, number = parts
     if word != "call":
         raise ValueError(f"{word!r} is no call")
-    limit, low, high, errors, timeout, idempotent = policy
-    how = Policy(limit, low, high, tuple(errors), timeout, idempotent)
+    limit, low, high, errors, timeout, idempotent, *more = policy
+    firm, lets = more or (False, ())
+    how = Policy(limit, low, high, tuple(errors), timeout, idempotent, firm, tuple(lets))
     return Invoke(path, kind, service, operation, given, how, _reason_from(reason), undoes, number)
 
 

@@ -46,3 +46,27 @@ class Undo:
     input: Expression
     needs_result: bool
     policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """Errors by bare name that a catch takes (`level` -1), or a retry as long as the number of its attempt, which stands at
+    place `level` of the index, is below `most`."""
+
+    names: tuple[str, ...]
+    level: int = -1
+    most: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """A block after the point of no return (`kind` is `commit`) or in a compensation block (`undo`): it reports a failure
+    only where one of `takers` takes it, else its call is made again, and then waits for an operator."""
+
+    kind: str
+    takers: tuple[Taking, ...]
+
+    def lets(self, index: tuple[int, ...]) -> tuple[str, ...]:
+        """The errors that the block at `index` may report, sorted."""
+        names = (taker.names for taker in self.takers if taker.level < 0 or index[taker.level] < taker.most)
+        return tuple(sorted({name for one in names for name in one}))

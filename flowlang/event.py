@@ -106,8 +106,9 @@ class External:
 class Message:
     """An event between services of a choreography (a CloudEvent on the bus).
 
-    `name` is path and port (`order_fulfilment/charge.ok`), `open` the joins whose losers have not settled, `causes` the
-    latest calls that it follows, `data` the live values that it carries. `started` is the start time of the run.
+    `name` is path and port (`order_fulfilment/charge.ok`), `index` the iteration, `open` the joins whose losers have not
+    settled (path template and index), `causes` the latest calls that it follows, `data` the live values that it carries.
+    `started` is the start time of the run.
     """
 
     id: str
@@ -118,7 +119,7 @@ class Message:
     name: str
     index: Index = ()
     reason: Reason | None = None
-    open: tuple[str, ...] = ()
+    open: tuple[tuple[str, Index], ...] = ()
     causes: tuple[EffectId, ...] = ()
     data: tuple[tuple[str, Value], ...] = ()
 
@@ -216,7 +217,9 @@ Input = Start | Heard | Settled | Stuck | Resolved | Fired | Arrived | Cancel
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How often and how long a call is tried. Times in milliseconds; `errors` are those that are retried, by bare name."""
+    """How often and how long a call is tried. Times in milliseconds; `errors` are those that are retried, by bare name. A
+    `firm` call is not given up but for a failure with one of the errors `lets`: it is tried again under one key, whatever
+    it fails with, and is then stuck."""
 
     limit: int = 2  # further attempts
     backoff_min: int = 200
@@ -224,6 +227,8 @@ class Policy:
     errors: tuple[str, ...] = ("Timeout", "Unavailable")
     timeout: int = 30_000
     idempotent: bool = True
+    firm: bool = False
+    lets: tuple[str, ...] = ()
 
 
 UNDO_LIMIT, UNDO_BACKOFF_MIN, UNDO_BACKOFF_MAX = 10, 1_000, 300_000

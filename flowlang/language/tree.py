@@ -81,7 +81,7 @@ TypeRef = NamedType | ListType | OptionalType
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """`use contracts "a/*.yaml", "b.yaml"`; kind is `contracts` (`flows` follows with sub-flows)."""
+    """`use contracts "a/*.yaml", "b.yaml"`; kind is `contracts` or `flows`."""
 
     kind: str
     patterns: tuple[Text, ...]
@@ -137,12 +137,18 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`service.operation(args)`: named arguments as a `MapOf`, one positional value as that expression, or None."""
+    """`service.operation(args)`: named arguments as a `MapOf`, one positional value as that expression, or None.
+    `flow.other(args)` runs the flow `other`: the word `flow` stands in place of the service."""
 
     service: Name
     operation: Name
     args: NamedArgs | Whole | None
     span: Span = field(compare=False, repr=False)
+
+    @property
+    def runs_flow(self) -> bool:
+        """Whether this runs another flow."""
+        return self.service.text == "flow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,11 +246,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class Fork:
-    """`fork at service { ... } join all`: every child runs concurrently; a bare statement is a branch of its own."""
+    """`fork at service { ... } join all`: every child runs concurrently; a bare statement is a branch of its own. `join` is
+    `all`, `all or cancel`, `any`, or `some` with the number that `need` says (`join 2`)."""
 
     at: Name | None
     branches: tuple[Branch | Statement, ...]
-    join: str  # "all"; further kinds of join follow
+    join: str
+    need: Count | None
     doc: str | None
     span: Span = field(compare=False, repr=False)
 
@@ -312,13 +320,139 @@ class Catch:
 
 
 @dataclass(frozen=True, slots=True)
+class OnEvent:
+    """`on event "type" as bind where e -> body`: an alternative of a race or a reaction of a scope; there `alongside` says
+    that it does not interrupt."""
+
+    event: Text
+    bind: Name | None
+    where: Expr | None
+    alongside: bool
+    body: Block
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """`after e -> body` of a race."""
+
+    time: Expr
+    body: Block
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """`race at service { on event ... -> ...  after e -> ... }`: the first one wins. `limit` None when neither `after` nor
+    `forever` was written."""
+
+    at: Name | None
+    alternatives: tuple[OnEvent, ...]
+    limit: After | Forever | None
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ForEach:
+    """`for each variable in items parallel 10 as bind at service { ... }`."""
+
+    variable: Name
+    items: Expr
+    parallel: Count | None
+    bind: Name | None
+    at: Name | None
+    body: Block
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """`name = e` behind `with`: a value that goes from one iteration of a `repeat` to the next."""
+
+    name: Name
+    value: Expr
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`repeat with a = 1 at service { ... } until e every 6h at most 20 else body`."""
+
+    carried: tuple[Carried, ...]
+    at: Name | None
+    body: Block
+    until: Expr
+    every: Expr | None
+    most: Count
+    otherwise: Block | None
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
-    """`scope name at service { ... } catch ...`: succeeds as a whole or leaves nothing behind."""
+    """`scope name at service { ... }` with trailing clauses: succeeds as a whole or leaves nothing behind. The order of
+    clauses means nothing, except among the catches; `reactions` are in the order of the text."""
 
     name: Name
     at: Name | None
     body: Block
     catches: tuple[Catch, ...]
+    reactions: tuple[OnEvent, ...]
+    limit: Within | None
+    retry: Retry | None
+    undo: Block | None
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """`wait 5m`, or `wait until t` with `until` true."""
+
+    time: Expr
+    until: bool
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """`commit`: the point of no return."""
+
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Orchestrate:
+    """`orchestrate at service { ... }`: inside a choreography this service conducts the block."""
+
+    at: Name
+    body: Block
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """`next name = e`: the value that `name` has in the next iteration of the `repeat` around it."""
+
+    name: Name
+    value: Expr
+    doc: str | None
+    span: Span = field(compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Yield:
+    """`yield e`: what this item of the `for each` around it adds to the list that `as` names."""
+
+    value: Expr
     doc: str | None
     span: Span = field(compare=False, repr=False)
 
@@ -352,6 +486,24 @@ class Return:
     span: Span = field(compare=False, repr=False)
 
 
-Statement = Step | Let | Sequence | Fork | Switch | WaitEvent | Scope | Emit | Fail | Return
-"""In this order in every `match` of a phase. The statements of the language page that follow later (`for each`, `repeat`,
-`race`, `wait`, `commit`, `orchestrate`, `next`, `yield`) take their place after `Scope`."""
+Statement = (
+    Step
+    | Let
+    | Sequence
+    | Fork
+    | Switch
+    | WaitEvent
+    | Race
+    | ForEach
+    | Repeat
+    | Scope
+    | Wait
+    | Commit
+    | Orchestrate
+    | Emit
+    | Fail
+    | Return
+    | Next
+    | Yield
+)
+"""In this order in every `match` of a phase."""

@@ -1,0 +1,68 @@
+"""Where a block stands in a run: its path template with the iterations and attempts filled in.
+
+A template is the path of the kernel: `order/line[]/pack` is in the body of a loop, `order/fulfil#/charge` in that of a
+scope that is tried again. An index has one number for each of these marks, from the outside: items, iterations and kids
+count from 0, attempts from 1. The first attempt is not written, so a flow without loops has the paths of its text.
+"""
+
+from __future__ import annotations
+
+import re
+
+from flowlang.event import Index
+
+_MARK = re.compile(r"\[\]|#(?=/|$)")
+_WRITTEN = re.compile(r"\[\d+\]")
+_ATTEMPT = re.compile(r"/[^/#]*#\d+(?=/|$)")
+
+
+def depth(template: str) -> int:
+    """How many numbers an index of a block with this path has."""
+    return len(_MARK.findall(template))
+
+
+def instance(template: str, index: Index) -> str:
+    """The path of one instance of a block: `order/line[3]/pack`."""
+    if not index:
+        return template
+    numbers = iter(index)
+    written = []
+    for part in template.split("/"):
+        if part.endswith("#"):
+            attempt = next(numbers)
+            if attempt > 1:
+                written.append(f"{part}{attempt}")
+        elif part.endswith("[]"):
+            written.append(f"{part[:-2]}[{next(numbers)}]")
+        else:
+            written.append(part)
+    return "/".join(written)
+
+
+def bare(path: str) -> str:
+    """A template or the path of an instance without its iterations and attempts: what all instances of a block share."""
+    return _WRITTEN.sub("[]", _ATTEMPT.sub("", path)) if "#" in path or "[" in path else path
+
+
+def key(template: str) -> str:
+    """The same for a template, in which attempts have no number yet."""
+    return "/".join(part for part in template.split("/") if not part.endswith("#"))
+
+
+def index_of(template: str, path: str) -> Index:
+    """The index of the instance `path` of a block whose template is given; `bare(path)` must be `key(template)`."""
+    found: list[int] = []
+    written = iter([*path.split("/"), ""])
+    here = next(written)
+    for part in template.split("/"):
+        if part.endswith("#"):
+            if here.startswith(part):
+                found.append(int(here[len(part) :]))
+                here = next(written)
+            else:
+                found.append(1)
+            continue
+        if part.endswith("[]"):
+            found.append(int(here[len(part) - 1 : -1]))
+        here = next(written)
+    return tuple(found)
