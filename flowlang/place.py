@@ -13,7 +13,8 @@ from flowlang.event import Index
 
 _MARK = re.compile(r"\[\]|#(?=/|$)")
 _WRITTEN = re.compile(r"\[\d+\]")
-_ATTEMPT = re.compile(r"/[^/#]*#\d+(?=/|$)")
+_ATTEMPT = re.compile(r"/[^/#]*#\d+(?=/)")
+_NEXT = re.compile(r"#\d+$")
 
 
 def depth(template: str) -> int:
@@ -40,13 +41,14 @@ def instance(template: str, index: Index) -> str:
 
 
 def bare(path: str) -> str:
-    """A template or the path of an instance without its iterations and attempts: what all instances of a block share."""
-    return _WRITTEN.sub("[]", _ATTEMPT.sub("", path)) if "#" in path or "[" in path else path
+    """The path of an instance without its iterations and attempts: what all instances of a block share."""
+    return _NEXT.sub("#", _WRITTEN.sub("[]", _ATTEMPT.sub("", path))) if "#" in path or "[" in path else path
 
 
 def key(template: str) -> str:
-    """The same for a template, in which attempts have no number yet."""
-    return "/".join(part for part in template.split("/") if not part.endswith("#"))
+    """What `bare` makes of every instance of `template`; the place where a scope is tried again (`order/fulfil#`) is one."""
+    parts = template.split("/")
+    return "/".join(part for place, part in enumerate(parts, 1) if place == len(parts) or not part.endswith("#"))
 
 
 def index_of(template: str, path: str) -> Index:
