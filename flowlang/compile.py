@@ -19,7 +19,7 @@ from flowlang.unread import ContractUnread, NothingMatches, OutsideProject, Refu
 
 if TYPE_CHECKING:
     from flowlang import ir
-    from flowlang.choreograph.owners import Owner
+    from flowlang.owners import Owner
     from flowlang.table import Table
 
 
@@ -98,7 +98,7 @@ class Built:
     @cached_property
     def owners(self) -> dict[str, Owner]:
         """Who owns each block, by path, and why."""
-        from flowlang.choreograph.owners import owners
+        from flowlang.owners import owners
 
         return owners(self.flow)
 

@@ -8,15 +8,19 @@ Event names are path and port (`order_fulfilment/charge.ok`): an event is named 
 block can play several parts at once (the ok of a step is the start of the next one and, at the end of a branch, what the
 join waits for). An empty part adds no row: its start counts as its ok, its undo as its gone. What has nothing to undo is
 passed over by an undo in the same way.
+
+Paths are templates, and an event comes with the iterations and attempts of its block as an index: a row acts for each
+index by itself. A row inside a scope that is tried again may be started by what starts the scope: that is attempt 1.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
 
 from flowlang import shape
-from flowlang.declared import EventType, Operation, Schema, Undo
+from flowlang.declared import EventType, Firm, Operation, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
 
@@ -35,8 +39,9 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """Do an operation when started; undo it when told so (`undo` is empty where there is nothing to undo). `stuck` and `unstuck` tell the run's owner that an operator is
-    needed, and that one has decided; they are numbered, since the second can overtake the first."""
+    """Do an operation when started; undo it when told so (`undo` is empty where there is nothing to undo). `hints` are the
+    events that turn it round before its call. `stuck` and `unstuck` tell the run's owner that an operator is needed, and
+    that one has decided; they are numbered, since the second can overtake the first."""
 
     path: str
     start: Events
@@ -50,11 +55,13 @@ class StepRow:
     gone: Wire
     stuck: Wire
     unstuck: Wire
+    hints: Events = ()
+    firm: Firm | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LetRow:
-    """Name a value."""
+    """Name a value. What breaks the `schema` is the error `breach`."""
 
     path: str
     start: Events
@@ -63,6 +70,8 @@ class LetRow:
     schema: Schema | None
     ok: Wire
     gone: Wire
+    breach: str = "ExpressionError"
+    firm: Firm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +84,7 @@ class EmitRow:
     data: Expression
     ok: Wire
     gone: Wire
+    firm: Firm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,17 @@ class FailRow:
 
 
 @dataclass(frozen=True, slots=True)
+class CommitRow:
+    """The point of no return: latch the verdict of the run, or of the child flow `child`, whose row this service holds."""
+
+    path: str
+    start: Events
+    child: str
+    ok: Wire
+    gone: Wire
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """A block inside another, as the owner of the outer one sees it: what it hears of it and how it is undone."""
 
@@ -99,13 +120,19 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class JoinRow:
-    """The end of a fork: a keyed set of branches, never a counter."""
+    """The end of a fork: a keyed set of branches, never a counter. `join` is `all`, `cancel` or `some`; `need` branches must
+    be ok. `hints` turn a branch round (one for each branch, none for `all`); `closed` says that the losers of a `some` have
+    settled."""
 
     path: str
     branches: tuple[Part, ...]
+    join: str
+    need: int
     undo: Events
     ok: Wire
     gone: Wire
+    hints: tuple[Wire, ...] = ()
+    closed: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +153,7 @@ class SwitchRow:
     undo: Events
     ways: tuple[Way, ...]
     gone: Wire
+    firm: Firm | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +171,8 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class RaceRow:
-    """Wait for the first of some events or for a timer. `late` is None when it waits for ever."""
+    """Wait for the first of some events or for a timer. `late` is None when it waits for ever; `absolute` says that `after`
+    is a point in time."""
 
     path: str
     start: Events
@@ -152,6 +181,131 @@ class RaceRow:
     after: Expression | None
     late: Way | None
     gone: Wire
+    absolute: bool = False
+    hints: Events = ()
+    firm: Firm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EachRow:
+    """One iteration for each item of a list: `begin` starts one. `width` 0: one after another. `yields` is what an
+    iteration hands over for the list `collect`."""
+
+    path: str
+    start: Events
+    undo: Events
+    variable: str
+    items: Expression
+    width: int
+    yields: str
+    collect: str
+    begin: Wire
+    body: Part
+    ok: Wire
+    gone: Wire
+    firm: Firm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """A value that goes from one iteration to the next."""
+
+    name: str
+    first: Expression
+    next: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatRow:
+    """Iterations until a condition holds, `most` at the most; then `late`, or LimitReached where it is None."""
+
+    path: str
+    start: Events
+    undo: Events
+    carried: tuple[Carrying, ...]
+    until: Expression
+    every: Expression | None
+    most: int
+    begin: Wire
+    body: Part
+    late: Way | None
+    late_gone: Events
+    ok: Wire
+    gone: Wire
+    hints: Events = ()
+    firm: Firm | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """One external event that a scope listens for and the handler that it starts."""
+
+    type: EventType
+    bind: str
+    field: str
+    value: Expression
+    where: Expression | None
+    start: Wire
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class AlongsideRow:
+    """The exit of a scope whose handlers run beside its body. `joins` (here and below) are the events that say that a join
+    begun directly inside has closed."""
+
+    path: str
+    start: Events
+    body: Part
+    handlers: tuple[Reaction, ...]
+    undo: Events
+    ok: Wire
+    gone: Wire
+    joins: Events = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRow:
+    """The exit of a scope that is tried again: `begin` starts a further attempt, from the values at the scope's entry."""
+
+    path: str
+    start: Events
+    begin: Wire
+    body: Part
+    limit: int
+    backoff_min: int
+    backoff_max: int
+    errors: tuple[tuple[str, str], ...]
+    undo: Events
+    ok: Wire
+    gone: Wire
+    hints: Events = ()
+    joins: Events = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The handler of a time limit."""
+
+    start: Wire
+    part: Part
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptRow:
+    """The exit of a scope that events or a time limit interrupt: one latch. `hint` turns its body round."""
+
+    path: str
+    start: Events
+    body: Part
+    reactions: tuple[Reaction, ...]
+    after: Expression | None
+    late: Ending | None
+    undo: Events
+    ok: Wire
+    gone: Wire
+    hint: Wire
+    joins: Events = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +320,7 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class CatchRow:
-    """The exit of a scope. `start` is heard only where a handler needs values from the scope's entry."""
+    """The exit of a scope that catches. `start` is heard only where a handler needs values from the scope's entry."""
 
     path: str
     start: Events
@@ -175,6 +329,54 @@ class CatchRow:
     undo: Events
     ok: Wire
     gone: Wire
+    joins: Events = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UndoingRow:
+    """The exit of a scope with a compensation of its own: once the body was ok, `begin` starts the block that undoes it."""
+
+    path: str
+    body: Part
+    begin: Wire
+    block: Part
+    undo: Events
+    ok: Wire
+    gone: Wire
+    joins: Events = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRow:
+    """A child flow: `begin` starts it unless one of `hints` came first, `hint` turns it round. Its verdict is latched here.
+    `name` is afterwards what it `returned` ("" for nothing)."""
+
+    path: str
+    start: Events
+    begin: Wire
+    body: Part
+    name: str
+    returned: str
+    undo: Events
+    ok: Wire
+    gone: Wire
+    hint: Wire
+    hints: Events = ()
+    joins: Events = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RelayRow:
+    """The conductor of a region starts a block at another service, hears how it ended, and passes an undo on."""
+
+    path: str
+    start: Events
+    begin: Wire
+    part: Part
+    undo: Events
+    ok: Wire
+    gone: Wire
+    hints: Events = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +392,29 @@ class RunRow:
     undo: Wire
     hint: Wire
     closed: Wire
+    joins: Events = ()
 
 
-Row = StepRow | LetRow | EmitRow | FailRow | JoinRow | SwitchRow | RaceRow | CatchRow | RunRow
+Row = (
+    StepRow
+    | LetRow
+    | EmitRow
+    | FailRow
+    | CommitRow
+    | JoinRow
+    | SwitchRow
+    | RaceRow
+    | EachRow
+    | RepeatRow
+    | AlongsideRow
+    | RetryRow
+    | InterruptRow
+    | CatchRow
+    | UndoingRow
+    | ChildRow
+    | RelayRow
+    | RunRow
+)
 """In this order in every `match`."""
 
 
@@ -206,21 +428,39 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """All rows of one service for one flow. `owner` is the service that answers for the run; `hint` and `closed` are the
-    events by which it says that the run is cancelled, and that it is over."""
+    """All rows of one service for one flow. `owner` is the service that answers for the run; `closed` is the event by which
+    it says that the run is over."""
 
     service: str
     flow: str
     hash: str
     owner: str
-    hint: str
     closed: str
     rows: tuple[Row, ...]
     holds: tuple[Holding, ...]
     version: str = ""
 
 
-KINDS = (StepRow, LetRow, EmitRow, FailRow, JoinRow, SwitchRow, RaceRow, CatchRow, RunRow)
+KINDS = (
+    StepRow,
+    LetRow,
+    EmitRow,
+    FailRow,
+    CommitRow,
+    JoinRow,
+    SwitchRow,
+    RaceRow,
+    EachRow,
+    RepeatRow,
+    AlongsideRow,
+    RetryRow,
+    InterruptRow,
+    CatchRow,
+    UndoingRow,
+    ChildRow,
+    RelayRow,
+    RunRow,
+)
 
 
 def to_data(table: Table) -> Any:
@@ -234,3 +474,77 @@ def from_data(data: Any) -> Table:
         raise shape.Misshapen("this is no table of version 1")
     table: Table = shape.from_data(Table, {key: value for key, value in data.items() if key != "table"})
     return table
+
+
+def wires(row: Row) -> tuple[Wire, ...]:
+    """Every event that `row` says."""
+    found: list[Wire] = []
+
+    def note(wire: Wire) -> Wire:
+        found.append(wire)
+        return wire
+
+    rewired(row, note)
+    return tuple(found)
+
+
+def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:
+    """`row` with `fill` applied to each of its wires."""
+
+    def part(p: Part) -> Part:
+        return replace(p, undo=fill(p.undo))
+
+    def way(w: Way) -> Way:
+        return replace(w, start=fill(w.start), undo=fill(w.undo))
+
+    def reaction(r: Reaction) -> Reaction:
+        return replace(r, start=fill(r.start), part=part(r.part))
+
+    match row:
+        case StepRow():
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=fill(row.stuck), unstuck=fill(row.unstuck))
+        case LetRow() | EmitRow() | CommitRow():
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone))
+        case FailRow():
+            return replace(row, gone=fill(row.gone))
+        case JoinRow():
+            branches, hints = tuple(map(part, row.branches)), tuple(map(fill, row.hints))
+            closed = row.closed and fill(row.closed)
+            return replace(row, branches=branches, ok=fill(row.ok), gone=fill(row.gone), hints=hints, closed=closed)
+        case SwitchRow():
+            return replace(row, ways=tuple(map(way, row.ways)), gone=fill(row.gone))
+        case RaceRow():
+            hearings = tuple(replace(h, start=fill(h.start), undo=fill(h.undo)) for h in row.hearings)
+            return replace(row, hearings=hearings, late=row.late and way(row.late), gone=fill(row.gone))
+        case EachRow():
+            return replace(row, begin=fill(row.begin), body=part(row.body), ok=fill(row.ok), gone=fill(row.gone))
+        case RepeatRow():
+            begin, body, late = fill(row.begin), part(row.body), row.late and way(row.late)
+            return replace(row, begin=begin, body=body, late=late, ok=fill(row.ok), gone=fill(row.gone))
+        case AlongsideRow():
+            handlers = tuple(map(reaction, row.handlers))
+            return replace(row, body=part(row.body), handlers=handlers, ok=fill(row.ok), gone=fill(row.gone))
+        case RetryRow():
+            return replace(row, begin=fill(row.begin), body=part(row.body), ok=fill(row.ok), gone=fill(row.gone))
+        case InterruptRow():
+            late = row.late and replace(row.late, start=fill(row.late.start), part=part(row.late.part))
+            reactions = tuple(map(reaction, row.reactions))
+            row = replace(row, body=part(row.body), reactions=reactions, late=late)
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), hint=fill(row.hint))
+        case CatchRow():
+            takers = tuple(replace(t, start=fill(t.start), part=part(t.part)) for t in row.takers)
+            return replace(row, body=part(row.body), takers=takers, ok=fill(row.ok), gone=fill(row.gone))
+        case UndoingRow():
+            begin, block = fill(row.begin), part(row.block)
+            return replace(row, body=part(row.body), begin=begin, block=block, ok=fill(row.ok), gone=fill(row.gone))
+        case ChildRow():
+            row = replace(row, begin=fill(row.begin), body=part(row.body))
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), hint=fill(row.hint))
+        case RelayRow():
+            return replace(row, begin=fill(row.begin), part=part(row.part), ok=fill(row.ok), gone=fill(row.gone))
+        case RunRow():
+            return replace(
+                row, start=fill(row.start), undo=fill(row.undo), hint=fill(row.hint), closed=fill(row.closed)
+            )
+        case _:
+            assert_never(row)

@@ -1,6 +1,6 @@
 """Who would wait and decide in a choreography, and whether it can: the owner of a wait must be able to observe its event.
 
-The owners follow section 7 of the semantics, as `flowlang.choreograph.owners` computes them for the kernel; here they are
+The owners follow section 7 of the semantics, as `flowlang.owners` computes them for the kernel; here they are
 needed on the tree, with spans, before there is a kernel. Going backwards, each statement is told which service acts after
 it and answers with the one that acts first in it.
 """

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import assert_never
 
-from flowlang.choreograph.owners import Owner
+from flowlang.owners import Owner
 from flowlang.event import Policy
 from flowlang.table import (
     CatchRow,

@@ -16,7 +16,7 @@ from typing import assert_never
 
 from flowlang import ir
 from flowlang.choreograph.liveness import carriage
-from flowlang.choreograph.owners import Owner, owners
+from flowlang.owners import Owner, owners
 from flowlang.choreograph.wiring import heard
 from flowlang.table import (
     CatchRow,
