@@ -94,8 +94,8 @@ def _rule(rule: Rule, number: dict[str, int]) -> list[Any]:
     return [number[rule.origin.name], len(right), name, places]
 
 
-LISTS = {"uses", "use", "params", "headers", "statements", "named_args", "step_clauses", "errors", "branches", "cases"}
-LISTS |= {"catches", "exprs", "items", "entries"}
+LISTS = {"uses", "patterns", "params", "headers", "statements", "named_args", "step_clauses", "errors", "branches", "cases"}
+LISTS |= {"carries", "alternatives", "scope_clauses", "exprs", "items", "entries"}
 
 
 def _is_list(rule: Rule) -> bool:

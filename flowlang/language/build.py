@@ -39,6 +39,13 @@ class Head(NamedTuple):
     span: Span
 
 
+class Join(NamedTuple):
+    """What stands behind `join`."""
+
+    kind: str
+    need: tree.Count | None
+
+
 class Build:
     """Makes the nodes of one source and collects what is wrong with their insides."""
 
@@ -60,8 +67,11 @@ class Build:
     def flow_body(self, c: Children, a: int, z: int) -> tuple[tuple[Clause, ...], tree.Block]:
         return c[0], tree.Block(c[1], self._span(a, z))
 
-    def use(self, c: Children, a: int, z: int) -> tree.Use:
-        return tree.Use("contracts", tuple(c), self._span(a, z))
+    def use_contracts(self, c: Children, a: int, z: int) -> tree.Use:
+        return tree.Use("contracts", c[0], self._span(a, z))
+
+    def use_flows(self, c: Children, a: int, z: int) -> tree.Use:
+        return tree.Use("flows", c[0], self._span(a, z))
 
     def param(self, c: Children, a: int, z: int) -> tree.Param:
         return tree.Param(c[0], c[1], self._span(a, z))
@@ -152,19 +162,47 @@ class Build:
     def return_(self, c: Children, a: int, z: int) -> tree.Return:
         return tree.Return(c[0], self._doc(a), self._span(a, z))
 
+    def wait_for(self, c: Children, a: int, z: int) -> tree.Wait:
+        return tree.Wait(c[0], False, self._doc(a), self._span(a, z))
+
+    def wait_until(self, c: Children, a: int, z: int) -> tree.Wait:
+        return tree.Wait(c[0], True, self._doc(a), self._span(a, z))
+
+    def commit(self, c: Children, a: int, z: int) -> tree.Commit:
+        return tree.Commit(self._doc(a), self._span(a, z))
+
+    def next_(self, c: Children, a: int, z: int) -> tree.Next:
+        return tree.Next(c[0], c[1], self._doc(a), self._span(a, z))
+
+    def yield_(self, c: Children, a: int, z: int) -> tree.Yield:
+        return tree.Yield(c[0], self._doc(a), self._span(a, z))
+
     def sequence(self, c: Children, a: int, z: int) -> tree.Sequence:
         return tree.Sequence(c[0], self._doc(a), self._span(a, a))
 
     def head(self, c: Children, a: int, z: int) -> Head:
         return Head(c, self._doc(a), self._span(a, z))
 
-    flow_head = fork_head = branch_head = case_head = wait_head = scope_head = catch_head = head
+    flow_head = fork_head = branch_head = case_head = wait_head = race_head = event_head = after_head = head
+    for_head = repeat_head = scope_head = catch_head = orchestrate_head = head
 
     def fork(self, c: Children, a: int, z: int) -> tree.Fork:
-        (head, branches) = c
+        head, branches, (join, need) = c
         if not branches:
             self.findings.append(words.EmptyFork(span=head.span))
-        return tree.Fork(head.parts[0], branches, "all", head.doc, head.span)
+        return tree.Fork(head.parts[0], branches, join, need, head.doc, head.span)
+
+    def join_all(self, c: Children, a: int, z: int) -> Join:
+        return Join("all", None)
+
+    def join_all_or_cancel(self, c: Children, a: int, z: int) -> Join:
+        return Join("all or cancel", None)
+
+    def join_any(self, c: Children, a: int, z: int) -> Join:
+        return Join("any", None)
+
+    def join_some(self, c: Children, a: int, z: int) -> Join:
+        return Join("some", self._positive("join", c[0]))
 
     def branch(self, c: Children, a: int, z: int) -> tree.Branch:
         (head, body) = c
@@ -201,9 +239,60 @@ class Build:
     def forever(self, c: Children, a: int, z: int) -> tree.Forever:
         return tree.Forever(self._span(a, z))
 
+    def race(self, c: Children, a: int, z: int) -> tree.Race:
+        (head, parts) = c
+        alternatives = tuple(part for part in parts if isinstance(part, tree.OnEvent))
+        limits = [part for part in parts if not isinstance(part, tree.OnEvent)]
+        if not alternatives:
+            self.findings.append(words.EmptyRace(span=head.span))
+        for further in limits[1:]:
+            first = (Label(limits[0].span, "said here"),)
+            self.findings.append(words.SecondLimit(span=further.span, related=first))
+        return tree.Race(head.parts[0], alternatives, limits[0] if limits else None, head.doc, head.span)
+
+    def reaction(self, c: Children, a: int, z: int) -> tree.OnEvent:
+        (head, body) = c
+        return tree.OnEvent(*head.parts[1:], False, body, head.doc, head.span)
+
+    def alongside(self, c: Children, a: int, z: int) -> tree.OnEvent:
+        (head, body) = c
+        return tree.OnEvent(*head.parts[1:], True, body, head.doc, head.span)
+
+    def after(self, c: Children, a: int, z: int) -> tree.After:
+        (head, body) = c
+        return tree.After(head.parts[0], body, head.doc, head.span)
+
+    def for_each(self, c: Children, a: int, z: int) -> tree.ForEach:
+        (head, body) = c
+        variable, items, parallel, bind, at = head.parts
+        if parallel is not None:
+            self._positive("parallel", parallel)
+        return tree.ForEach(variable, items, parallel, bind, at, body, head.doc, head.span)
+
+    def repeat(self, c: Children, a: int, z: int) -> tree.Repeat:
+        head, body, until, every, most, otherwise = c
+        carried, at = head.parts
+        self._positive("at most", most)
+        return tree.Repeat(carried or (), at, body, until, every, most, otherwise, head.doc, head.span)
+
+    def carried(self, c: Children, a: int, z: int) -> tree.Carried:
+        return tree.Carried(c[0], c[1], self._span(a, z))
+
     def scope(self, c: Children, a: int, z: int) -> tree.Scope:
-        head, body, catches = c
-        return tree.Scope(head.parts[0], head.parts[1], body, catches, head.doc, head.span)
+        head, body, parts = c
+        catches = tuple(part for part in parts if isinstance(part, tree.Catch))
+        reactions = tuple(part for part in parts if isinstance(part, tree.OnEvent))
+        limits = tuple(Clause("within", part, part.span) for part in parts if isinstance(part, tree.Within))
+        of = self._clauses((*limits, *(part for part in parts if isinstance(part, Clause))))
+        limit, retry, undo = of("within"), of("retry"), of("compensate")
+        return tree.Scope(*head.parts, body, catches, reactions, limit, retry, undo, head.doc, head.span)
+
+    def undo_block(self, c: Children, a: int, z: int) -> Clause:
+        return Clause("compensate", c[0], self._span(a, a))
+
+    def orchestrate(self, c: Children, a: int, z: int) -> tree.Orchestrate:
+        (head, body) = c
+        return tree.Orchestrate(head.parts[0], body, head.doc, head.span)
 
     def catch(self, c: Children, a: int, z: int) -> tree.Catch:
         (head, body) = c
@@ -352,6 +441,12 @@ class Build:
                 self.findings.append(words.RepeatedClause(span=clause.span, clause=clause.kind, related=first))
             given.setdefault(clause.kind, clause)
         return lambda kind: given[kind].value if kind in given else None
+
+    def _positive(self, clause: str, count: tree.Count) -> tree.Count:
+        """`count`, after reporting when it is 0 where that means nothing."""
+        if count.value == 0:
+            self.findings.append(words.NoneAtAll(span=count.span, clause=clause))
+        return count
 
     def _entries(self, entries: Any) -> tuple[expression.Entry, ...]:
         given: dict[str, expression.Entry] = {}

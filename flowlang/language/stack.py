@@ -11,12 +11,16 @@ BEGINNINGS = {
     "use": ("use",),
     "flow_head": ("flow",),
     "header": ("version", "key", "owner"),
-    "statement": ("step", "let", "emit", "fail", "return", "sequence", "fork", "switch", "wait", "scope"),
+    "statement": (
+        *("step", "let", "emit", "wait", "commit", "return", "fail", "next", "yield", "sequence", "fork", "switch", "race"),
+        *("for", "repeat", "scope", "orchestrate"),
+    ),
     "branch": ("branch",),
     "step_clause": ("compensate", "retry", "timeout"),
     "case": ("case",),
     "default": ("else",),
-    "catch": ("catch",),
+    "alternative": ("after", "forever"),
+    "scope_clause": ("catch", "within", "retry", "compensate"),
 }
 """The words with which the parts of a list begin: where reading can go on."""
 
@@ -75,7 +79,8 @@ def early_else(tokens: Tokens, place: int) -> bool:
 def beginnings() -> dict[int, tuple[int, ...]]:
     """From the kind of a keyword to the symbols that it can begin."""
     tables = automaton()
-    found: dict[int, list[int]] = {tables.number["ON_EVENT"]: [tables.number["header"]]}
+    places = [tables.number[symbol] for symbol in ("header", "alternative", "scope_clause")]
+    found: dict[int, list[int]] = {tables.number["ON_EVENT"]: places}
     for symbol, texts in BEGINNINGS.items():
         for text in texts:
             found.setdefault(tables.words[text], []).append(tables.number[symbol])

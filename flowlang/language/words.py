@@ -595,6 +595,50 @@ class EarlyElse(Diagnostic):
     good = _flow("switch {", "  case order.paid -> {}", "  else -> fail Unpaid", "}")
 
 
+class EmptyRace(Diagnostic):
+    """A race that waits for no event."""
+
+    code = "FL0153"
+    message = "this race has no `on event`"
+    help = 'put at least one `on event "type" -> ...` into its braces; a time alone is `wait 5m`'
+    explanation = (
+        "A race goes on with the first of its events that comes. Without an event there is nothing to choose from: what "
+        "only waits for a time is `wait`."
+    )
+    bad = _flow("race {", "  after 3d -> fail Late", "}")
+    good = _flow("race {", '  on event "order.paid" -> {}', "  after 3d -> fail Late", "}")
+
+
+class SecondLimit(Diagnostic):
+    """A race with more than one of `after` and `forever`."""
+
+    code = "FL0154"
+    message = "a race has one limit, and this one has two"
+    label = "this one is ignored"
+    explanation = (
+        "A race waits either for one stretch of time, and `after` says what happens then, or `forever`. The shorter of two "
+        "times would always be first, and a race with a limit does not wait forever."
+    )
+    bad = _flow("race {", '  on event "order.paid" -> {}', "  after 3d -> fail Late", "  forever", "}")
+    good = _flow("race {", '  on event "order.paid" -> {}', "  after 3d -> fail Late", "}")
+
+
+class NoneAtAll(Diagnostic):
+    """A count of 0 where that means nothing."""
+
+    code = "FL0155"
+    message = "`{clause} 0` can't be"
+    label = "1 is the least"
+    explanation = (
+        "The number says how often a `repeat` runs at most, how many items of a `for each` are on their way at a time, or "
+        "how many branches of a fork have to succeed. With 0 nothing would ever be done."
+    )
+    bad = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 0")
+    good = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 3")
+
+    clause: str
+
+
 # ---------------------------------------------------------------- limits
 
 
