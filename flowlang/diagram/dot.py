@@ -14,7 +14,7 @@ from typing import cast
 import graphviz
 
 from flowlang.diagram.colours import ALARM, CLOCK, INK, NEWS, NOTE, PALE, PAPER, Paint, paint_of
-from flowlang.diagram.picture import Edge, EdgeKind, Node, NodeKind, Picture
+from flowlang.diagram.picture import Edge, EdgeKind, FrameKind, Node, NodeKind, Picture, Scope
 from flowlang.diagram.words import fitted, visible, width
 
 FONT = "Helvetica,Arial,sans-serif"
@@ -34,6 +34,17 @@ SHAPES: dict[NodeKind, dict[str, str]] = {
     "fork": {"shape": "record", "style": "filled", "fillcolor": INK, "height": "0.08", "fontsize": "1", "margin": "0"},
     "join": {"shape": "record", "style": "filled", "fillcolor": INK, "height": "0.08", "fontsize": "1", "margin": "0"},
     "empty": {"shape": "plaintext", "fontcolor": PALE, "fontsize": "10"},
+    "commit": {
+        "shape": "box",
+        "style": "filled",
+        "fillcolor": INK,
+        "fontcolor": PAPER,
+        "height": "0.26",
+        "fontsize": "10",
+    },
+    "until": {"shape": "diamond", "style": "filled", "fillcolor": PAPER, "height": "0.4", "margin": "0.02,0.02"},
+    "service": {"shape": "box", "style": "filled"},
+    "outside": {"shape": "box", "style": "rounded,dashed", "color": PALE, "fontcolor": PALE},
     "fail": {"shape": "octagon", "style": "filled", "fillcolor": "#fde8e8", "color": ALARM, "fontcolor": "#7a1212"},
     "return": {"shape": "box", "style": ROUND, "fillcolor": INK, "fontcolor": PAPER, "peripheries": "2"},
     "end": {"shape": "box", "style": ROUND, "fillcolor": INK, "fontcolor": PAPER, "peripheries": "2"},
@@ -44,6 +55,15 @@ ARROWS: dict[EdgeKind, dict[str, str]] = {
     "event": {"color": NEWS, "fontcolor": NEWS, "weight": "6"},
     "time": {"color": CLOCK, "fontcolor": CLOCK, "dir": "both", "arrowtail": "odot"},
     "error": {"color": ALARM, "fontcolor": ALARM, "dir": "both", "arrowtail": "odiamond"},
+    "again": {"color": PALE, "fontcolor": PALE, "constraint": "false", "style": "bold"},
+    "beside": {"color": NEWS, "fontcolor": NEWS, "style": "dotted", "arrowhead": "open"},
+}
+FRAMES: dict[FrameKind, dict[str, str]] = {
+    "scope": {"style": "rounded,filled", "color": "#9aa5b1", "fillcolor": "#fafbfc", "fontcolor": PALE},
+    "loop": {"style": "rounded,filled", "color": CLOCK, "fillcolor": "#fdfaf5", "fontcolor": CLOCK},
+    "child": {"style": "filled", "color": INK, "fillcolor": "#f5f7fa", "fontcolor": INK, "penwidth": "1.4"},
+    "region": {"style": "rounded,filled", "color": INK, "fillcolor": "#fafbfc", "fontcolor": INK, "penwidth": "2"},
+    "undo": {"style": "rounded,dashed", "color": PALE, "fontcolor": PALE},
 }
 POINTED = ("trigger", "emit", "wait", "timer", "fail")
 WIDE = 30  # columns of a line in a shape
@@ -91,39 +111,53 @@ def _inside(
     graph: graphviz.Digraph, scope: str, picture: Picture, names: dict[str, str], frames: dict[str, str]
 ) -> None:
     """The nodes that stand directly in `scope`, and the scopes in it. What undoes a step stands beside it."""
-    beside = {edge.source: edge.target for edge in picture.edges if edge.kind == "undo"}
+    beside = {edge.source: edge.target for edge in picture.edges if edge.kind == "undo" and not edge.scope}
     nodes = {node.id: node for node in picture.nodes if node.scope == scope}
+    paired: set[str] = set()
     for node in nodes.values():
         undo = nodes.get(beside.get(node.id, ""))
-        if undo is not None:
+        if undo is not None and undo.kind == "undo":
+            paired.add(undo.id)
             with graph.subgraph() as pair:
                 pair.attr(rank="same")
                 _node(pair, node, picture, names)
                 _node(pair, undo, picture, names)
-        elif node.kind != "undo":
+        elif node.id not in paired:
             _node(graph, node, picture, names)
     for inner in picture.scopes:
         if inner.parent != scope:
             continue
         with graph.subgraph(name=frames[inner.id]) as frame:
             frame.attr(
-                label=_text("\n".join(fitted(inner.label, 40, 1))),
+                label=_lined([*fitted(inner.label, 40, 1), *fitted(inner.detail, 44, 2)]),
                 tooltip=_tooltip(inner.tooltip),
                 id=_text(inner.id),
                 labeljust="l",
                 labelloc="t",
-                style="rounded,filled",
-                color="#9aa5b1",
-                fillcolor="#fafbfc",
-                fontcolor=PALE,
                 fontsize="11",
                 margin="12",
+                **{"class": inner.kind},
+                **_framed(inner, picture),
             )
             _inside(frame, inner.id, picture, names, frames)
 
 
+def _framed(frame: Scope, picture: Picture) -> dict[str, str]:
+    look = dict(FRAMES[frame.kind])
+    if frame.service:
+        look["color"] = paint_of(picture.services.index(frame.service)).line
+    return look
+
+
+def _lined(lines: list[str]) -> str:
+    """Lines that begin at the left border."""
+    return "".join(f"{_text(line)}\\l" for line in lines)
+
+
 def _node(graph: graphviz.Digraph, node: Node, picture: Picture, names: dict[str, str]) -> None:
     look = dict(SHAPES[node.kind])
+    if node.kind == "join" and node.detail:
+        look |= {"fontsize": "8", "fontcolor": PAPER}
     if node.service:
         look |= _painted(node.kind, paint_of(picture.services.index(node.service)))
     graph.node(
@@ -146,6 +180,8 @@ def _painted(kind: NodeKind, paint: Paint) -> dict[str, str]:
 def _label(node: Node) -> str:
     if node.kind in ("fork", "join"):
         slots = "|".join(f"<p{slot}>" for slot in range(node.slots))
+        if node.detail:
+            slots = f"{{{{{slots}}}|{node.detail}}}"
         return cast(str, graphviz.nohtml(slots))  # otherwise `<p0>` is taken for markup
     return _text("\n".join(_lines(node)))
 
@@ -169,12 +205,16 @@ def _size(node: Node) -> dict[str, str]:
         lines = _lines(node)
         wide, high = 0.7 + 0.085 * max(map(width, lines)), 0.24 + 0.18 * len(lines)
         return {"width": f"{wide:.2f}", "height": f"{high:.2f}", "fixedsize": "true"}
-    return {"width": "0.5" if node.kind == "switch" and not node.label else "0.9"}
+    if node.kind == "commit":
+        return {"width": "2.4"}
+    return {"width": "0.5" if node.kind in ("switch", "until") and not node.label else "0.9"}
 
 
 def _edge(graph: graphviz.Digraph, edge: Edge, names: dict[str, str], frames: dict[str, str]) -> None:
     tail = names[edge.source] + (f":p{edge.source_slot}:s" if edge.source_slot >= 0 else "")
     head = names[edge.target] + (f":p{edge.target_slot}:n" if edge.target_slot >= 0 else "")
+    if edge.kind == "again":  # beside what it goes round
+        tail, head = f"{tail}:e", f"{head}:e"
     look = dict(ARROWS[edge.kind])
     if edge.label:
         look["label"] = _text("\n".join(f"\u00a0{line}\u00a0" for line in fitted(edge.label, 24, 3)))

@@ -1,24 +1,26 @@
-"""Kernel to picture: every block becomes a shape, and what follows what becomes arrows.
+"""Kernel to picture: every block becomes a shape or a frame, and what follows what becomes arrows.
 
 The walk carries loose ends: arrows whose tail is known and whose head is whatever comes next. A block takes the loose ends
 before it and gives back its own. A block after which nothing follows (`return`, `fail`) gives back none, and that is all
 that the rest of a flow after a `return` needs: the switch that was made up for it is not drawn, its filled arm takes the
-loose ends that are left.
+loose ends that are left. In a child flow the loose ends of its returns leave its frame.
+
+All clauses of one scope are one frame, although each is a block of its own. What the compiler named for itself (`line.yield`,
+the parameters of a child flow) is not drawn: where such a value is used, its text stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from flowlang import ir
 from flowlang.declared import Operation
+from flowlang.diagram import labels
+from flowlang.diagram.labels import decided, lines
 from flowlang.diagram.picture import Edge, EdgeKind, Node, NodeKind, Picture, Scope
-from flowlang.event import Policy
-from flowlang.expression.text import to_text
-from flowlang.expression.tree import Binary, Expr, Expression
-from flowlang.values import Duration
+from flowlang.expression.tree import Expression, Ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class _End:
 
 
 _Ends = tuple[_End, ...]
+_Clause = ir.Alongside | ir.Retry | ir.Interrupt | ir.Catch | ir.Undoing
 
 
 def draw(flow: ir.Flow) -> Picture:
@@ -60,19 +63,19 @@ class _Drawing:
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: dict[str, Edge] = field(default_factory=dict)
     scopes: list[Scope] = field(default_factory=list)
-    scope: str = ""  # the one being drawn in
+    scope: str = ""  # the frame being drawn in
     latest: str = ""  # the block drawn last
+    child: str = ""  # what names in the child flow being drawn begin with: `pay/`
+    returned: list[_End] = field(default_factory=list)  # of the child flow being drawn
+    values: dict[str, str] = field(default_factory=dict)  # what is not drawn, by name
 
     def block(self, node: ir.Node, ends: _Ends) -> _Ends:
         """Draw `node` after `ends`; returns its own loose ends."""
         match node:
             case ir.Step():
                 return self.step(node, ends)
-            case ir.Let() if node.name == "return":
-                self.leaf(node.path, "return", "return", node.value.text, node.doc, ends)
-                return ()
             case ir.Let():
-                return self.leaf(node.path, "let", f"{node.name} = {node.value.text}", "", node.doc, ends)
+                return self.let(node, ends)
             case ir.Emit():
                 service, detail = node.event.service, node.data.text
                 return self.leaf(node.path, "emit", f"emit {node.event.type}", detail, node.doc, ends, service)
@@ -80,6 +83,9 @@ class _Drawing:
                 message = "" if node.message is None else node.message.text
                 self.leaf(node.path, "fail", f"fail {node.error}", message, node.doc, ends)
                 return ()
+            case ir.Commit():
+                about = lines(node.doc, "no way back: what follows is done, or waits for an operator", node.path)
+                return self.node(Node(node.path, "commit", "commit", tooltip=about, doc=node.doc or ""), ends)
             case ir.Sequence():
                 for item in node.items:
                     ends = self.block(item, ends)
@@ -90,41 +96,71 @@ class _Drawing:
                 return self.switch(node, ends)
             case ir.Race():
                 return self.race(node, ends)
-            case ir.Catch():
-                return self.catch(node, ends)
+            case ir.Each():
+                return self.each(node, ends)
+            case ir.Repeat():
+                return self.repeat(node, ends)
+            case ir.Undoing(body=ir.Sequence((ir.Child() as child,))):
+                return self.undone_child(child, node, ends)
+            case ir.Alongside() | ir.Retry() | ir.Interrupt() | ir.Catch() | ir.Undoing():
+                return self.clauses(node, ends)
+            case ir.Child():
+                return self.flow(node, ends)
+            case ir.Region():
+                about = lines(node.doc, f"{node.at} conducts what is inside", node.path)
+                frame = Scope(node.path, f"orchestrate at {node.at}", "", about, "region", service=node.at)
+                return self.framed(frame, lambda: self.block(node.body, ends), ends)
             case _:
                 assert_never(node)
 
-    # ------------------------------------------------------------ blocks
+    # ------------------------------------------------------------ leaves
 
     def start(self, flow: ir.Flow) -> _Ends:
-        about = _lines(flow.doc, f"owner: {flow.owner}", f"key: {flow.key.text}" if flow.key else "")
+        about = lines(flow.doc, f"owner: {flow.owner}", f"key: {flow.key.text}" if flow.key else "")
         if flow.start is not None:
-            where = _where(flow.start.where)
-            node = Node(flow.name, "trigger", f"on {flow.start.event.type}", where, tooltip=_lines(about, where))
+            where = labels.where(flow.start.where)
+            node = Node(flow.name, "trigger", f"on {flow.start.event.type}", where, tooltip=lines(about, where))
         else:
             names = ", ".join(param.name for param in flow.params)
             node = Node(flow.name, "start", "start", names, tooltip=about)
         return self.node(node, ())
 
     def step(self, step: ir.Step, ends: _Ends) -> _Ends:
-        operation = _called(step.operation)
-        after = self.node(
-            Node(step.path, "step", step.name, operation, step.operation.service, _about_step(step), step.doc or ""),
-            ends,
-        )
+        name, operation = step.path.rpartition("/")[2], labels.called(step.operation)
+        about = labels.about_step(step)
+        drawn = Node(step.path, "step", name, operation, step.operation.service, about, step.doc or "")
+        after = self.node(drawn, ends)
         if step.undo is not None:
-            undo = step.undo
-            called = _called(undo.operation)
-            words = _lines(f"undoes {step.path}", f"{called}({_arguments(undo.input)})", f"{step.path}:undo")
-            node = Node(f"{step.path}:undo", "undo", "undo", called, undo.operation.service, words)
-            self.node(node, (_End(step.path, "undo", tooltip=words),))
+            self.undo(step.path, step.undo.operation, step.undo.input, _End(step.path, "undo"))
         self.latest = step.path
         return after
 
+    def undo(self, path: str, operation: Operation, input: Expression, end: _End) -> None:
+        called = labels.called(operation)
+        words = lines(f"undoes {path}", f"{called}({labels.arguments(input)})", f"{path}:undo")
+        self.node(
+            Node(f"{path}:undo", "undo", "undo", called, operation.service, words), (replace(end, tooltip=words),)
+        )
+
+    def let(self, let: ir.Let, ends: _Ends) -> _Ends:
+        name = let.name.removeprefix(self.child)
+        if "." in name or "/" in name:
+            self.values[let.name] = let.value.text
+            return ends
+        if name == "return":
+            returned = self.leaf(let.path, "return", "return", let.value.text, let.doc, ends)
+            self.returned += returned
+            return ()
+        return self.leaf(let.path, "let", f"{name} = {let.value.text}", "", let.doc, ends)
+
+    # ------------------------------------------------------------ order
+
     def fork(self, fork: ir.Fork, ends: _Ends) -> _Ends:
         slots = len(fork.branches)
-        about = _lines(fork.doc, f"{slots} branches at the same time, join {fork.join}", _decided(fork.at), fork.path)
+        words = labels.joined(fork)
+        about = lines(
+            fork.doc, f"{slots} branches at the same time, join {words or 'all'}", decided(fork.at), fork.path
+        )
         self.node(Node(fork.path, "fork", "fork", tooltip=about, doc=fork.doc or "", slots=slots), ends)
         joined: list[tuple[_End, int]] = []
         for slot, branch in enumerate(fork.branches):
@@ -132,7 +168,7 @@ class _Drawing:
             joined += [(end, slot) for end in self.block(branch.body, (first,))]
         if not joined:  # every branch ends in a failure: nothing is joined
             return ()
-        join = Node(f"{fork.path}:join", "join", f"join {fork.join}", tooltip=about, slots=slots)
+        join = Node(f"{fork.path}:join", "join", f"join {words or 'all'}", words, tooltip=about, slots=slots)
         after = self.node(join, ())
         for end, slot in joined:
             self.edge(end, join.id, slot)
@@ -143,27 +179,28 @@ class _Drawing:
             filled = [arm for arm in switch.arms if arm.body.items]
             return tuple(end for arm in filled for end in self.block(arm.body, ends)) if filled else ends
         subject = "" if switch.subject is None else switch.subject.text
-        ways = [_condition(arm, switch.subject) for arm in switch.arms]
-        about = _lines(switch.doc, *ways, _decided(switch.at), switch.path)
+        ways = [labels.condition(arm, switch.subject) for arm in switch.arms]
+        about = lines(switch.doc, *ways, decided(switch.at), switch.path)
         self.node(Node(switch.path, "switch", subject, tooltip=about, doc=switch.doc or ""), ends)
         after: list[_End] = []
         for arm, way in zip(switch.arms, ways, strict=True):
-            words = _lines(arm.doc, arm.when.text if arm.when else "")
+            words = lines(arm.doc, arm.when.text if arm.when else "")
             after += self.block(arm.body, (_End(switch.path, label=way, tooltip=words),))
         return tuple(after)
 
     def race(self, race: ir.Race, ends: _Ends) -> _Ends:
         match race.alternatives:
             case ():
-                time = "forever" if race.after is None else race.after.text
-                self.leaf(race.path, "timer", f"wait {time}", "", race.doc, ends)
-                return self.block(race.late, (_End(race.path, "time"),))
+                time = "forever" if race.after is None else self.text(race.after)
+                until = "until " if race.absolute else ""
+                self.leaf(race.path, "timer", f"wait {until}{time}", "", race.doc, ends)
+                return self.block(race.late, (_End(race.path, "time" if race.late.items else "forward"),))
             case (only,):
                 self.wait(race, only, race.path, "wait for", ends)
                 after = self.block(only.body, (_End(race.path, "event", tooltip=only.event.type),))
-                late = _End(race.path, "time", "" if race.after is None else f"after {race.after.text}")
+                late = _End(race.path, "time", "" if race.after is None else f"after {self.text(race.after)}")
             case several:
-                about = _lines(race.doc, "the first of these wins", _decided(race.at), race.path)
+                about = lines(race.doc, "the first of these wins", decided(race.at), race.path)
                 self.node(Node(race.path, "race", "first of", tooltip=about, doc=race.doc or ""), ends)
                 after = ()
                 for number, one in enumerate(several):
@@ -172,41 +209,189 @@ class _Drawing:
                     after += self.block(one.body, (_End(path, "event", tooltip=one.event.type),))
                 late = _End(f"{race.path}:after", "time")
                 if race.after is not None:
-                    self.leaf(late.source, "timer", f"after {race.after.text}", "", None, (_End(race.path),))
+                    words = f"after {self.text(race.after)}"
+                    self.leaf(late.source, "timer", words, "", None, (_End(race.path),))
         return after if race.after is None else after + self.block(race.late, (late,))
 
-    def wait(self, race: ir.Race, one: ir.Alternative, path: str, verb: str, ends: _Ends) -> None:
-        where = _where(one.where)
-        kept = "" if one.where else f"where {one.field} == {one.value.text}"
-        limit = "forever" if race.after is None else f"within {race.after.text}"
+    def wait(
+        self, waiting: ir.Race | ir.Interrupt | ir.Alongside, one: ir.Alternative, path: str, verb: str, ends: _Ends
+    ) -> None:
+        where = labels.where(one.where)
+        kept = "" if one.where else f"where {one.field} == {self.text(one.value)}"
         bound = f"named {one.bind}" if one.bind else ""
-        about = _lines(race.doc, f"{verb} {one.event.type}", bound, where or kept, limit, _decided(race.at), path)
-        self.node(Node(path, "wait", f"{verb} {one.event.type}", where, tooltip=about, doc=race.doc or ""), ends)
+        limit = ""
+        if isinstance(waiting, ir.Race):
+            limit = "forever" if waiting.after is None else f"within {self.text(waiting.after)}"
+        doc = one.doc or waiting.doc
+        about = lines(doc, f"{verb} {one.event.type}", bound, where or kept, limit, decided(waiting.at), path)
+        self.node(Node(path, "wait", f"{verb} {one.event.type}", where, tooltip=about, doc=doc or ""), ends)
 
-    def catch(self, catch: ir.Catch, ends: _Ends) -> _Ends:
-        outside, name = self.scope, catch.path.rpartition("/")[2]
-        about = _lines(catch.doc, "succeeds as a whole or leaves nothing behind", _decided(catch.at), catch.path)
-        self.scopes.append(Scope(catch.path, f"scope {name}", outside, about))
-        self.scope, before = catch.path, len(self.nodes)
-        after = self.block(catch.body, ends)
+    # ------------------------------------------------------------ frames
+
+    def framed(self, frame: Scope, inside: Callable[[], _Ends], ends: _Ends) -> _Ends:
+        """What `inside` draws, with a frame around it."""
+        outside, before = self.scope, len(self.nodes)
+        self.scopes.append(replace(frame, parent=outside))
+        self.scope = frame.id
+        if frame.service:
+            self.services.setdefault(frame.service)
+        after = inside()
         if len(self.nodes) == before:  # a frame needs something inside
-            after = self.node(Node(f"{catch.path}:empty", "empty", "nothing"), ends)
-        last, self.scope = self.latest, outside
-        for handler in catch.handlers:
-            words = _taken(handler)
-            failed = _End(last, "error", words, _lines(handler.doc, words, catch.path), catch.path)
-            after += self.block(handler.body, (failed,))
+            after = self.node(Node(f"{frame.id}:empty", "empty", "nothing", tooltip="nothing is done here"), ends)
+        self.scope = outside
         return after
 
+    def each(self, each: ir.Each, ends: _Ends) -> _Ends:
+        yields = [f"yield {text}" for text in labels.hidden(each.body, each.yields)] if each.yields else []
+        how = labels.looped(each)
+        label = f"for each {each.variable} in {self.text(each.items)}"
+        about = lines(each.doc, label, how, *yields, decided(each.at), each.path)
+        frame = Scope(each.path, label, "", about, "loop", how)
+        return self.framed(frame, lambda: self.block(each.body, ends), ends)
+
+    def repeat(self, repeat: ir.Repeat, ends: _Ends) -> _Ends:
+        carried = ", ".join(f"{one.name} = {one.first.text}" for one in repeat.carried)
+        nexts = [f"next {one.name} = {text}" for one in repeat.carried for text in labels.hidden(repeat.body, one.next)]
+        label, most = "repeat" + (f" with {carried}" if carried else ""), f"at most {repeat.most} times"
+        every = "" if repeat.every is None else f"every {self.text(repeat.every)}"
+        until = f"until {repeat.until.text}"
+        about = lines(repeat.doc, label, *nexts, until, every, most, decided(repeat.at), repeat.path)
+        decision = f"{repeat.path}:until"
+
+        def inside() -> _Ends:
+            before = len(self.nodes)
+            after = self.block(repeat.body, ends)
+            if not after:
+                return ()
+            self.node(Node(decision, "until", "", tooltip=about), after)  # what it asks stands at the way out
+            first = list(self.nodes)[before]
+            pause = "" if repeat.every is None else f"after {self.text(repeat.every)}"
+            if first != decision:
+                self.edge(_End(decision, "again", f"again {pause}".strip()), first)
+            return (_End(decision, label=until, tooltip=about),)
+
+        after = self.framed(Scope(repeat.path, label, "", about, "loop", labels.dots(most, every)), inside, ends)
+        if repeat.late is None or not after:
+            return after
+        bound = _End(decision, "time", f"after {repeat.most} times", about)
+        return after + self.block(repeat.late, (bound,))
+
+    def clauses(self, node: _Clause, ends: _Ends) -> _Ends:
+        """A scope: one frame for all of its clauses, and what leaves it."""
+        nest = tuple(_nest(node))
+        path = _scope_of(node.path)
+        body = nest[-1].body
+        words = [labels.retried(one) for one in nest if isinstance(one, ir.Retry)]
+        limits = [self.limit(one) for one in nest if isinstance(one, ir.Interrupt)]
+        about = lines(
+            next((one.doc for one in nest if one.doc), None),
+            "succeeds as a whole or leaves nothing behind",
+            *(f"{labels.retried(one)}, {labels.pauses(one)}" for one in nest if isinstance(one, ir.Retry)),
+            *limits,
+            decided(next((one.at for one in nest if one.at), "")),
+            path,
+        )
+
+        def inside() -> _Ends:
+            before = len(self.nodes)
+            after = self.block(body, ends)
+            last = self.latest if len(self.nodes) > before else ""
+            for one in nest:
+                if isinstance(one, ir.Alongside):
+                    self.beside(one, ends)
+            self.latest = last or self.latest
+            return after
+
+        frame = Scope(path, f"scope {path.rpartition('/')[2]}", "", about, "scope", labels.dots(*words))
+        after, last = self.framed(frame, inside, ends), self.latest
+        for one in reversed(nest):
+            match one:
+                case ir.Interrupt():
+                    after += self.interrupted(one, path, last)
+                case ir.Catch():
+                    for handler in one.handlers:
+                        taken = labels.taken(handler)
+                        failed = _End(last, "error", taken, lines(handler.doc, taken, path), path)
+                        after += self.block(handler.body, (failed,))
+                case ir.Undoing():
+                    self.undoing(one, path, last)
+                case ir.Alongside() | ir.Retry():
+                    pass  # inside the frame
+        return after
+
+    def beside(self, alongside: ir.Alongside, ends: _Ends) -> None:
+        """Handlers that do not interrupt: nothing follows them but the end of the scope."""
+        for number, one in enumerate(alongside.handlers):
+            path = f"{alongside.path}:on[{number}]"
+            starts = tuple(replace(end, kind="beside", label="alongside") for end in ends)
+            self.wait(alongside, one, path, "on each", starts)
+            self.block(one.body, (_End(path, "event", tooltip=one.event.type),))
+
+    def interrupted(self, interrupt: ir.Interrupt, path: str, last: str) -> _Ends:
+        after: _Ends = ()
+        for number, one in enumerate(interrupt.alternatives):
+            on = f"{interrupt.path}:on[{number}]"
+            words = f"{one.event.type} interrupts {path}"
+            self.wait(interrupt, one, on, "on", (_End(last, "event", "interrupted", words, path),))
+            after += self.block(one.body, (_End(on, "event", tooltip=one.event.type),))
+        if interrupt.after is not None:
+            timer = f"{interrupt.path}:after"
+            over = _End(last, "time", "", f"{path} takes too long", path)
+            self.leaf(timer, "timer", self.limit(interrupt), "else", None, (over,))
+            after += self.block(interrupt.late, (_End(timer, "time"),))
+        return after
+
+    def limit(self, interrupt: ir.Interrupt) -> str:
+        return "" if interrupt.after is None else f"within {self.text(interrupt.after)}"
+
+    def undoing(self, undoing: ir.Undoing, path: str, last: str) -> None:
+        """What is done in place of undoing the parts of a scope; nothing follows it."""
+        words = f"undoes {path} once it was done"
+        start = (_End(last, "undo", "", words, path),)
+        frame = Scope(undoing.path, "compensate", "", lines(undoing.doc, words, undoing.path), "undo")
+        self.framed(frame, lambda: self.block(undoing.undo, start), start)
+
+    def undone_child(self, child: ir.Child, undoing: ir.Undoing, ends: _Ends) -> _Ends:
+        """A child flow with a compensation of its own, which is one step under the path of the child."""
+        after, last = self.flow(child, ends), self.latest
+        for step in ir.walk(undoing.undo):
+            if isinstance(step, ir.Step):
+                self.undo(child.path, step.operation, step.input, _End(last, "undo", scope=child.path))
+        self.latest = last
+        return after
+
+    def flow(self, child: ir.Child, ends: _Ends) -> _Ends:
+        outer, returned = self.child, self.returned
+        name = child.path.rpartition("/")[2]
+        self.child, self.returned = f"{outer}{name}/", []
+        given = [f"{key}: {text}" for key, text in self.parameters()]
+        about = lines(child.doc, f"{name} = flow.{child.flow}({', '.join(given)})", decided(child.at), child.path)
+        frame = Scope(child.path, f"{name} = flow.{child.flow}", "", about, "child")
+        after = self.framed(frame, lambda: self.block(child.body, ends), ends)
+        after += tuple(self.returned)
+        self.child, self.returned = outer, returned
+        return after
+
+    def parameters(self) -> Iterator[tuple[str, str]]:
+        """What the child flow being drawn is given, by the name of each parameter."""
+        for name, text in self.values.items():
+            if name.startswith(self.child) and "/" not in name[len(self.child) :]:
+                yield name[len(self.child) :], text
+
     # ------------------------------------------------------------ shapes and arrows
+
+    def text(self, expression: Expression) -> str:
+        """What the user wrote, also where the compiler evaluates it earlier under a name of its own."""
+        tree = expression.tree
+        return self.values.get(tree.name, expression.text) if isinstance(tree, Ref) else expression.text
 
     def leaf(
         self, path: str, kind: NodeKind, label: str, detail: str, doc: str | None, ends: _Ends, service: str = ""
     ) -> _Ends:
-        return self.node(Node(path, kind, label, detail, service, _lines(doc, label, detail, path), doc or ""), ends)
+        return self.node(Node(path, kind, label, detail, service, lines(doc, label, detail, path), doc or ""), ends)
 
     def node(self, node: Node, ends: _Ends) -> _Ends:
-        """Put `node` where `ends` lead to, inside the scope being drawn; returns its one loose end."""
+        """Put `node` where `ends` lead to, inside the frame being drawn; returns its one loose end."""
         assert node.id not in self.nodes, f"two blocks with the path {node.id}"
         self.nodes[node.id] = replace(node, scope=self.scope)
         if node.service:
@@ -225,79 +410,15 @@ class _Drawing:
         self.edges[id] = Edge(id, end.source, target, end.kind, end.label, end.tooltip, end.scope, end.slot, slot)
 
 
-# ---------------------------------------------------------------- words
+def _scope_of(path: str) -> str:
+    """The path of the scope whose clause has `path`: `order/fulfil` of `order/fulfil:retry`."""
+    return path.partition(":")[0]
 
 
-def _lines(*lines: str | None) -> str:
-    return "\n".join(line for line in lines if line)
-
-
-def _decided(service: str) -> str:
-    return f"decided at {service}" if service else ""
-
-
-def _where(where: Expression | None) -> str:
-    return "" if where is None else f"where {where.text}"
-
-
-def _called(operation: Operation) -> str:
-    return f"{operation.service}.{operation.name}"
-
-
-def _arguments(input: Expression) -> str:
-    """The input as the user wrote it: named arguments have no braces of their own."""
-    text = input.text.strip()
-    return text[1:-1].strip() if text.startswith("{") and text.endswith("}") else text
-
-
-def _about_step(step: ir.Step) -> str:
-    undone = "not undone" if step.uncompensated else ""
-    if step.undo is not None:
-        undone = f"undone by {_called(step.undo.operation)}"
-    elif step.operation.reads:
-        undone = "only reads: nothing to undo"
-    call = f"{_called(step.operation)}({_arguments(step.input)})"
-    return _lines(step.doc, f"{step.name} = {call}", undone, _tried(step.policy), step.path)
-
-
-def _tried(policy: Policy) -> str:
-    """How often and how long a call is tried, in words."""
-    limit = f"{_time(policy.timeout)} for each attempt"
-    if not policy.idempotent or policy.limit == 0:
-        return f"tried once; {limit}"
-    backoff = f"{_time(policy.backoff_min)}..{_time(policy.backoff_max)}"
-    return f"up to {policy.limit} further attempts ({backoff}) on {', '.join(policy.errors)}; {limit}"
-
-
-def _time(milliseconds: int) -> str:
-    return str(Duration(milliseconds))
-
-
-def _condition(arm: ir.Arm, subject: Expression | None) -> str:
-    """What stands at the way into an arm: its guard, or only the values that the subject is compared with."""
-    if arm.when is None:
-        return "else"
-    values = None if subject is None else _compared(arm.when.tree, subject.tree)
-    return arm.when.text if values is None else ", ".join(to_text(value) for value in values)
-
-
-def _compared(guard: Expr, subject: Expr) -> list[Expr] | None:
-    """The values of a chain `subject == a || subject == b`; None where the guard is something else. The chain leans to
-    the left and may be long, so it is walked and not recursed into."""
-    values: list[Expr] = []
-    while isinstance(guard, Binary) and guard.op == "||":
-        if not (isinstance(guard.right, Binary) and guard.right.op == "==" and guard.right.left == subject):
-            return None
-        values.append(guard.right.right)
-        guard = guard.left
-    if not (isinstance(guard, Binary) and guard.op == "==" and guard.left == subject):
-        return None
-    return [guard.right, *reversed(values)]
-
-
-def _taken(handler: ir.Handler) -> str:
-    return f"catch {_names(handler.errors)}" if handler.errors else "catch any error"
-
-
-def _names(errors: Iterable[tuple[str, str]]) -> str:
-    return ", ".join(f"{service}.{name}" if service else name for service, name in errors)
+def _nest(node: _Clause) -> Iterator[_Clause]:
+    """The clauses of one scope, each a block in the one before it."""
+    yield node
+    match node.body.items:
+        case (ir.Alongside() | ir.Retry() | ir.Interrupt() | ir.Catch() | ir.Undoing() as inner,):
+            if _scope_of(inner.path) == _scope_of(node.path):
+                yield from _nest(inner)

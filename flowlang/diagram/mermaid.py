@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 
 from flowlang.diagram.colours import ALARM, CLOCK, INK, NEWS, NOTE, PALE, PAPER, paint_of
-from flowlang.diagram.picture import Edge, EdgeKind, Node, NodeKind, Picture, Scope
+from flowlang.diagram.picture import Edge, EdgeKind, FrameKind, Node, NodeKind, Picture, Scope
 from flowlang.diagram.words import fitted
 
 SHAPES: dict[NodeKind, tuple[str, str]] = {
@@ -29,6 +29,10 @@ SHAPES: dict[NodeKind, tuple[str, str]] = {
     "fork": ("[", "]"),
     "join": ("[", "]"),
     "empty": ("[", "]"),
+    "commit": ("[", "]"),
+    "until": ("{", "}"),
+    "service": ("[", "]"),
+    "outside": ("(", ")"),
     "fail": ("[[", "]]"),
     "return": ("([", "])"),
     "end": ("([", "])"),
@@ -56,12 +60,38 @@ LOOKS: dict[NodeKind, str] = {
     "fork": "dark",
     "join": "dark",
     "empty": "note",
+    "commit": "dark",
+    "until": "plain",
+    "service": "plain",
+    "outside": "undo",
     "fail": "alarm",
     "return": "dark",
     "end": "dark",
 }
-ARROWS: dict[EdgeKind, str] = {"forward": "-->", "undo": "-.->", "event": "-->", "time": "-->", "error": "-->"}
-STROKES: dict[EdgeKind, str] = {"undo": PALE, "event": NEWS, "time": CLOCK, "error": ALARM}
+ARROWS: dict[EdgeKind, str] = {
+    "forward": "-->",
+    "undo": "-.->",
+    "event": "-->",
+    "time": "-->",
+    "error": "-->",
+    "again": "==>",
+    "beside": "-.->",
+}
+STROKES: dict[EdgeKind, str] = {
+    "undo": PALE,
+    "event": NEWS,
+    "time": CLOCK,
+    "error": ALARM,
+    "again": PALE,
+    "beside": NEWS,
+}
+FRAMES: dict[FrameKind, str] = {
+    "scope": f"fill:#fafbfc,stroke:#9aa5b1,color:{PALE}",
+    "loop": f"fill:#fdfaf5,stroke:{CLOCK},color:{CLOCK}",
+    "child": f"fill:#f5f7fa,stroke:{INK},color:{INK}",
+    "region": f"fill:#fafbfc,stroke:{INK},color:{INK},stroke-width:2px",
+    "undo": f"fill:{PAPER},stroke:{PALE},color:{PALE},stroke-dasharray:4 3",
+}
 _BREAK = "<br/>"
 
 
@@ -104,11 +134,11 @@ def _comment(doc: str, indent: str) -> Iterator[str]:
 
 
 def _frame(scope: Scope) -> str:
-    return _coded(" ".join(fitted(scope.label, 40, 1)))
+    return _BREAK.join(map(_coded, [*fitted(scope.label, 40, 1), *fitted(scope.detail, 44, 2)]))
 
 
 def _label(node: Node) -> str:
-    lines = [*fitted(node.label, 30, 2), *fitted(node.detail, 30, 2)]
+    lines = [*fitted(node.label, 30, 2), *fitted("" if node.kind == "join" else node.detail, 30, 2)]
     return _BREAK.join(map(_coded, lines)) or " "
 
 
@@ -135,7 +165,7 @@ def _styles(picture: Picture, names: dict[str, str]) -> Iterator[str]:
         if numbers:
             yield f"  linkStyle {','.join(numbers)} stroke:{colour},color:{colour}"
     for scope in picture.scopes:
-        yield f"  style {names[scope.id]} fill:#fafbfc,stroke:#9aa5b1,color:{PALE}"
+        yield f"  style {names[scope.id]} {FRAMES[scope.kind]}"
 
 
 def _coded(text: str) -> str:

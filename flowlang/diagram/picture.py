@@ -23,7 +23,11 @@ NodeKind = Literal[
     "switch",
     "fork",
     "join",
-    "empty",  # a scope in which nothing is done
+    "empty",  # a frame in which nothing is done
+    "commit",  # no way back from here
+    "until",  # whether a loop goes round again
+    "service",  # one that takes part in a choreography
+    "outside",  # whoever starts runs and publishes what services only hear
     "fail",
     "return",
     "end",
@@ -34,6 +38,15 @@ EdgeKind = Literal[
     "event",  # an event that was waited for has come
     "time",  # it has not come in time
     "error",  # from a scope to a handler of its failures
+    "again",  # back to where a loop begins
+    "beside",  # to what runs beside a scope and does not hold it up
+]
+FrameKind = Literal[
+    "scope",  # succeeds as a whole or leaves nothing behind
+    "loop",  # what is inside happens several times
+    "child",  # another flow
+    "region",  # one service conducts what is inside
+    "undo",  # what is done in place of undoing a scope
 ]
 
 
@@ -72,12 +85,16 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A frame around nodes. `parent` is the id of the scope around it, or ""."""
+    """A frame around nodes: a scope, a loop, another flow. `parent` is the id of the frame around it, or "". `detail` is
+    what it says below its label; `service` is who conducts it, or ""."""
 
     id: str
     label: str
     parent: str = ""
     tooltip: str = ""
+    kind: FrameKind = "scope"
+    detail: str = ""
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)

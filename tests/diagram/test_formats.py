@@ -22,21 +22,28 @@ from flowlang.diagram.picture import Picture
 from flowlang.diagram.svg import ELEMENTS, SVG, plain_svg
 from flowlang.diagram.words import ELLIPSIS, fitted, visible, width
 from tests.diagram.flows import (
+    album,
     catch,
+    child,
+    each,
     event,
     expr,
     flow,
     let,
     long_flow,
+    month_end,
     nested_scopes,
+    on,
     order_fulfilment,
+    repeat,
+    scope,
     seq,
     step,
     switch,
     wait,
 )
 
-SAMPLES = [order_fulfilment(), nested_scopes(), long_flow(40)]
+SAMPLES = [order_fulfilment(), nested_scopes(), long_flow(40), album(), month_end()]
 
 HOSTILE = [
     "<b>bold</b>",
@@ -97,6 +104,19 @@ def hostile_flow(text: str) -> ir.Flow:
         let("f/v", text, doc=text),
         switch("f/switch1", (text, seq(ir.Emit("f/emit1", event(text), expr(text)))), ("", seq()), subject=text),
         wait("f/w", text, text, text, seq(ir.Fail("f/fail1", text, expr(text)))),
+        each("f/i", text, step("f/i[]/c", "x.y"), width=2, collect=text),
+        repeat("f/repeat1", text, step("f/repeat1[]/d", "x.y"), carried=text, every=text, late=seq()),
+        child("f/other", text, step("f/other/e", "x.y")),
+        ir.Region("f/orchestrate1", seq(step("f/g", "x.y")), text),
+        scope(
+            "f/t",
+            step("f/t#/h", "x.y"),
+            alongside=(on(text, where=text),),
+            retry=(("", text),),
+            events=(on(text, where=text),),
+            within=text,
+            compensate=seq(),
+        ),
         catch("f/s", seq(step("f/b", "x.y")), (((text, text),), seq(ir.Let("f/return", "return", expr(text), None)))),
         version=text,
         doc=text,
@@ -172,6 +192,9 @@ def assert_text_stays_text(text: str, graphviz: WasmtimeBackend) -> None:
             words = " ".join("".join(part.itertext()) for part in groups[node.id].iter(SVG + "text"))
             said = [*fitted(node.label, 30, 2), *(fitted(node.detail, 30, 2) if node.kind != "let" else [])]
             assert spaced(words) == spaced(" ".join(said)), node.id
+    for frame in picture.scopes:
+        words = " ".join("".join(part.itertext()) for part in groups[frame.id].iter(SVG + "text"))
+        assert spaced(words) == spaced(" ".join([*fitted(frame.label, 40, 1), *fitted(frame.detail, 44, 2)])), frame.id
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
@@ -198,10 +221,10 @@ LINES = re.compile(
             rf' *{NAME}(?:\(\[|\[\[|\[|\(|\{{\{{|\{{)"{WORDS}"(?:\]\)|\]\]|\]|\)|\}}\}}|\}})',
             rf' *subgraph {NAME}\["{WORDS}"\]',
             " *end",
-            rf'  {NAME} (?:-->|-\.->)(?:\|"{WORDS}"\|)? {NAME}',
+            rf'  {NAME} (?:-->|==>|-\.->)(?:\|"{WORDS}"\|)? {NAME}',
             r"  classDef \w+ [a-z0-9#:, .-]+",
             rf"  class {NAME} \w+",
-            rf"  style {NAME} [a-z0-9#:,]+",
+            rf"  style {NAME} [a-z0-9#:, -]+",
             "  linkStyle [0-9,]+ [a-z0-9#:,]+",
         )
     )
@@ -251,6 +274,28 @@ def test_mermaid_has_the_nodes_arrows_and_scopes_of_the_picture() -> None:
     assert sum(line.strip() == "end" for line in lines) == 4
     assert any(re.fullmatch(r'  c4 -->\|"catch any error"\| n\d+', line) for line in lines)
     assert any(line.strip() == "%% A page that nobody sees yet." for line in lines)
+
+
+def test_every_kind_of_frame_arrow_and_bar_is_seen_in_mermaid() -> None:
+    lines = [line.strip() for line in decoded(to_mermaid(draw(month_end()))).splitlines()]
+    assert 'subgraph c1["for each invoice in account.invoices<br/>up to 5 at a time · as settled"]' in lines
+    assert 'subgraph c2["one = flow.settle"]' in lines
+    assert 'subgraph c3["repeat with page = 1<br/>at most 60 times · every 6h"]' in lines
+    assert 'subgraph c4["orchestrate at freight"]' in lines
+    assert sum("==>" in line for line in lines) == 1
+    assert {line.partition('["join ')[2].strip('"]') for line in lines if '["join ' in line} == {
+        "2 of 3",
+        "any",
+        "all or cancel",
+    }
+
+
+def test_a_join_of_some_says_of_how_many(graphviz: WasmtimeBackend) -> None:
+    groups = {group.get("id"): group for group in svg_of(draw(month_end()), graphviz).iter(SVG + "g")}
+    words = [
+        "".join("".join(t.itertext()) for t in groups[f"month_end/fork{n}:join"].iter(SVG + "text")) for n in (1, 2, 3)
+    ]
+    assert [spaced(one) for one in words] == ["2 of 3", "any", "all or cancel"]
 
 
 @pytest.mark.parametrize("made", SAMPLES, ids=lambda made: made.name)

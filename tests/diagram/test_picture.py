@@ -12,7 +12,10 @@ from flowlang import ir
 from flowlang.diagram import draw
 from flowlang.diagram.picture import Picture
 from tests.diagram.flows import (
+    album,
     catch,
+    child,
+    each,
     equal,
     event,
     expr,
@@ -20,8 +23,13 @@ from tests.diagram.flows import (
     fork,
     let,
     long_flow,
+    month_end,
     nested_scopes,
+    on,
     order_fulfilment,
+    own,
+    repeat,
+    scope,
     seq,
     step,
     switch,
@@ -34,12 +42,11 @@ def arrows(picture: Picture) -> set[tuple[str, str, str, str]]:
     return {(e.scope or e.source, e.target, e.kind, e.label) for e in picture.edges}
 
 
-def paths(flow: ir.Flow) -> Counter[str]:
-    return Counter(
-        node.path
-        for node in ir.walk(flow.body)
-        if not isinstance(node, ir.Sequence) and (not isinstance(node, ir.Switch) or node.drawn)
-    )
+def paths(flow: ir.Flow, hidden: frozenset[str]) -> set[str]:
+    """The paths of the blocks that are drawn. All clauses of a scope are one frame."""
+    blocks = (node for node in ir.walk(flow.body) if not isinstance(node, ir.Sequence))
+    drawn = (node for node in blocks if not (isinstance(node, ir.Switch) and not node.drawn))
+    return {node.path.partition(":")[0] for node in drawn} - hidden
 
 
 def shown(picture: Picture) -> Counter[str]:
@@ -48,14 +55,14 @@ def shown(picture: Picture) -> Counter[str]:
     return Counter(id for id in ids if ":" not in id)
 
 
-def assert_whole(flow: ir.Flow) -> Picture:
-    """What holds of every picture."""
+def assert_whole(flow: ir.Flow, hidden: frozenset[str] = frozenset()) -> Picture:
+    """What holds of every picture; the blocks that are named in `hidden` are the compiler's own."""
     picture = draw(flow)
-    assert shown(picture) == paths(flow)
+    assert shown(picture) == Counter(paths(flow, hidden))
     nodes = {node.id: node for node in picture.nodes}
     scopes = {scope.id: scope for scope in picture.scopes}
     undone = {n.path for n in ir.walk(flow.body) if isinstance(n, ir.Step) and n.undo is not None}
-    assert {e.source for e in picture.edges if e.kind == "undo"} == undone
+    assert {e.source for e in picture.edges if e.kind == "undo" and not e.scope} == undone
     assert len({e.id for e in picture.edges}) == len(picture.edges)
     reached = {flow.name}
     for _ in picture.nodes:
@@ -65,7 +72,9 @@ def assert_whole(flow: ir.Flow) -> Picture:
         if edge.scope:  # it leaves the scope: its tail is inside and its head is not
             assert edge.scope in around(nodes[edge.source].scope, scopes)
             assert edge.scope not in around(nodes[edge.target].scope, scopes)
-    ends = {n.id for n in picture.nodes if n.kind in ("return", "fail", "end", "undo")}
+    children = {scope.id for scope in picture.scopes if scope.kind == "child"}
+    returned = {n.id for n in picture.nodes if n.kind == "return" and around(n.scope, scopes) & children}
+    ends = {n.id for n in picture.nodes if n.kind in ("return", "fail", "end", "undo")} - returned
     assert not ends & {e.source for e in picture.edges if not e.scope}
     return picture
 
@@ -255,6 +264,160 @@ def test_documentation_is_in_the_tooltip() -> None:
     assert picture.nodes[1].tooltip.startswith("Why we do it.\nAnd how.\na = x.do(id: order.id)\nnot undone\n")
 
 
+# ---------------------------------------------------------------- loops, clauses, other flows
+
+
+def frames(picture: Picture) -> list[tuple[str, str, str, str]]:
+    return [(one.id, one.kind, one.label, one.detail) for one in picture.scopes]
+
+
+def test_all_clauses_of_a_scope_are_one_frame() -> None:
+    made = scope(
+        "f/s",
+        step("f/s#/a", "x.do"),
+        alongside=(on("more", step("f/s#/it[]/b", "x.do")),),
+        retry=(("", "Timeout"),),
+        events=(on("stop", step("f/c", "x.do")),),
+        within="2h",
+        late=seq(failing("f/fail1")),
+        catches=(((("", "No"),), seq(step("f/d", "x.do"))),),
+        compensate=seq(step("f/e", "x.do")),
+    )
+    picture = assert_whole(flow("f", made))
+    assert frames(picture) == [
+        ("f/s", "scope", "scope s", "tried up to 3 times more on Timeout"),
+        ("f/s:compensate", "undo", "compensate", ""),
+    ]
+    assert arrows(picture) == {
+        ("f", "f/s#/a", "forward", ""),
+        ("f", "f/s:alongside:on[0]", "beside", "alongside"),
+        ("f/s:alongside:on[0]", "f/s#/it[]/b", "event", ""),
+        ("f/s", "f/s:events:on[0]", "event", "interrupted"),
+        ("f/s:events:on[0]", "f/c", "event", ""),
+        ("f/s", "f/s:events:after", "time", ""),
+        ("f/s:events:after", "f/fail1", "time", ""),
+        ("f/s", "f/d", "error", "catch No"),
+        ("f/s", "f/e", "undo", ""),
+        ("f/s#/a", "f:end", "forward", ""),
+        ("f/c", "f:end", "forward", ""),
+        ("f/d", "f:end", "forward", ""),
+    }
+    inside = {node.id: node.scope for node in picture.nodes}
+    assert inside["f/s:alongside:on[0]"] == inside["f/s#/it[]/b"] == inside["f/s#/a"] == "f/s"
+    assert inside["f/c"] == inside["f/d"] == "" and inside["f/e"] == "f/s:compensate"
+
+
+def test_two_scopes_one_in_the_other_are_two_frames() -> None:
+    inner = scope("f/t", step("f/t#/a", "x.do"), retry=())
+    picture = assert_whole(flow("f", scope("f/s", inner, events=(on("stop"),))))
+    assert [(one.id, one.parent) for one in picture.scopes] == [("f/s", ""), ("f/t", "f/s")]
+    assert picture.scopes[1].detail == "tried up to 3 times more"
+
+
+def test_a_limit_that_was_computed_at_the_entry_is_shown_as_it_was_written() -> None:
+    limit = own("f/s.limit", "s.limit", "order.patience")
+    picture = assert_whole(
+        flow("f", limit, scope("f/s", step("f/a", "x.do"), within="s.limit")), frozenset({"f/s.limit"})
+    )
+    assert next(node.label for node in picture.nodes if node.kind == "timer") == "within order.patience"
+
+
+def test_a_repeat_goes_round_until_its_condition_or_its_bound() -> None:
+    body = step("f/repeat1[]/a", "x.do"), own("f/repeat1[]/next1", "n.next", "n + 1")
+    late = seq(step("f/b", "x.do"))
+    made = flow("f", repeat("f/repeat1", "a.ok", *body, carried="n", every="6h", late=late))
+    picture = assert_whole(made, frozenset({"f/repeat1[]/next1"}))
+    assert frames(picture) == [("f/repeat1", "loop", "repeat with n = 1", "at most 60 times · every 6h")]
+    assert "next n = n + 1" in picture.scopes[0].tooltip.split("\n")
+    assert arrows(picture) == {
+        ("f", "f/repeat1[]/a", "forward", ""),
+        ("f/repeat1[]/a", "f/repeat1:until", "forward", ""),
+        ("f/repeat1:until", "f/repeat1[]/a", "again", "again after 6h"),
+        ("f/repeat1:until", "f:end", "forward", "until a.ok"),
+        ("f/repeat1:until", "f/b", "time", "after 60 times"),
+        ("f/b", "f:end", "forward", ""),
+    }
+
+
+def test_a_loop_over_a_list_says_how_and_what_it_makes() -> None:
+    inside = step("f/line[]/a", "x.do"), own("f/line[]/yield1", "line.yield", "a.n")
+    hidden = frozenset({"f/line[]/yield1"})
+    parallel = assert_whole(flow("f", each("f/line", "order.lines", *inside, width=4, collect="packed")), hidden)
+    assert frames(parallel) == [("f/line", "loop", "for each line in order.lines", "up to 4 at a time · as packed")]
+    assert "yield a.n" in parallel.scopes[0].tooltip.split("\n")
+    one = assert_whole(flow("f", each("f/line", "order.lines", inside[0])))
+    assert one.scopes[0].detail == "one after another"
+
+
+def test_a_child_flow_is_a_frame_that_its_returns_leave() -> None:
+    first = switch(
+        "f/pay/switch1",
+        ("a", seq(own("f/pay/return", "pay/return", "1"))),
+        ("", seq()),
+    )
+    rest = seq(own("f/pay/rate", "pay/rate", "2"), step("f/pay/b", "x.do"), own("f/pay/return~2", "pay/return", "b.n"))
+    again = switch("f/pay/rest1", ("has(return)", seq()), ("", rest), drawn=False)
+    given = own("f/pay/order", "pay/order", "order.first")
+    made = flow("f", given, child("f/pay", "settle", first, again), step("f/c", "x.do"))
+    picture = assert_whole(made, frozenset({"f/pay/order"}))
+    assert frames(picture) == [("f/pay", "child", "pay = flow.settle", "")]
+    assert "pay = flow.settle(order: order.first)" in picture.scopes[0].tooltip.split("\n")
+    assert arrows(picture) == {
+        ("f", "f/pay/switch1", "forward", ""),
+        ("f/pay/switch1", "f/pay/return", "forward", "a"),
+        ("f/pay/switch1", "f/pay/rate", "forward", "else"),
+        ("f/pay/rate", "f/pay/b", "forward", ""),
+        ("f/pay/b", "f/pay/return~2", "forward", ""),
+        ("f/pay/return", "f/c", "forward", ""),
+        ("f/pay/return~2", "f/c", "forward", ""),
+        ("f/c", "f:end", "forward", ""),
+    }
+    assert [n.label for n in picture.nodes if n.kind in ("let", "return")] == ["return", "rate = 2", "return"]
+
+
+def test_a_child_flow_with_its_own_compensation_is_undone_by_one_step() -> None:
+    body = seq(child("f/pay", "settle", step("f/pay/a", "x.do", "x.undo")))
+    picture = draw(flow("f", ir.Undoing("f/pay:compensate", body, seq(step("f/pay", "y.back")), "")))
+    assert ("f/pay", "f/pay:undo", "undo", "") in arrows(picture)
+    assert {node.id: node.scope for node in picture.nodes}["f/pay:undo"] == ""
+
+
+def test_a_region_says_who_conducts() -> None:
+    picture = assert_whole(flow("f", ir.Region("f/orchestrate1", seq(step("f/a", "x.do")), "desk")))
+    assert frames(picture) == [("f/orchestrate1", "region", "orchestrate at desk", "")]
+    assert picture.scopes[0].service == "desk" and picture.services == ("desk", "x")
+
+
+def test_a_commit_stands_between_what_can_be_undone_and_what_cannot() -> None:
+    picture = assert_whole(flow("f", step("f/a", "x.do"), ir.Commit("f/commit1"), step("f/b", "x.do")))
+    assert [(n.id, n.kind, n.label) for n in picture.nodes[2:3]] == [("f/commit1", "commit", "commit")]
+    assert {("f/a", "f/commit1", "forward", ""), ("f/commit1", "f/b", "forward", "")} <= arrows(picture)
+
+
+@pytest.mark.parametrize(
+    "join, need, words", [("all", 0, ""), ("cancel", 0, "all or cancel"), ("some", 1, "any"), ("some", 2, "2 of 3")]
+)
+def test_a_join_says_what_it_waits_for(join: str, need: int, words: str) -> None:
+    branches = (step(f"f/a{n}", "x.do") for n in range(3))
+    picture = draw(flow("f", fork("f/fork1", *branches, join=join, need=need)))
+    assert next(node.detail for node in picture.nodes if node.kind == "join") == words
+
+
+@pytest.mark.parametrize("absolute, words", [(False, "wait 5m"), (True, "wait until 5m")])
+def test_a_wait_for_time_alone_has_one_way_out(absolute: bool, words: str) -> None:
+    picture = assert_whole(flow("f", ir.Race("f/wait1", (), expr("5m"), seq(), "", absolute=absolute)))
+    assert (picture.nodes[1].kind, picture.nodes[1].label) == ("timer", words)
+    assert arrows(picture) == {("f", "f/wait1", "forward", ""), ("f/wait1", "f:end", "forward", "")}
+
+
+def test_the_pictures_of_the_whole_language_are_whole() -> None:
+    assert_whole(album())
+    own_names = {"invoice[]/one/invoice", "invoice[]/yield1", "repeat1[]/next1", "send/account"}
+    picture = draw(month_end())
+    hidden = frozenset(f"month_end/{path}" for path in own_names)
+    assert set(shown(picture)) == paths(month_end(), hidden)
+
+
 # ---------------------------------------------------------------- random flows
 
 
@@ -272,7 +435,9 @@ def random_flows(draw_from: st.DrawFn) -> ir.Flow:
         return seq(*(node(depth - 1) for _ in range(draw_from(st.integers(0, 2 if depth < 3 else 4)))))
 
     def node(depth: int) -> ir.Node:
-        kinds = ["step", "let", "emit"] + (["fork", "switch", "wait", "race", "catch", "ends"] if depth > 0 else [])
+        kinds = ["step", "let", "emit", "commit"]
+        if depth > 0:
+            kinds += ["fork", "switch", "wait", "race", "each", "repeat", "scope", "catch", "child", "region", "ends"]
         match draw_from(st.sampled_from(kinds)):
             case "step":
                 return step(path(), "x.do", draw_from(st.sampled_from(["", "y.undo"])))
@@ -292,6 +457,27 @@ def random_flows(draw_from: st.DrawFn) -> ir.Flow:
                     for _ in range(draw_from(st.integers(0, 3)))
                 )
                 return ir.Race(path(), ways, expr("1d"), body(depth), "")
+            case "commit":
+                return ir.Commit(path())
+            case "each":
+                return each(path(), "list", body(depth))
+            case "repeat":
+                return repeat(path(), "done", body(depth), late=draw_from(st.sampled_from([None, body(depth)])))
+            case "child":
+                return child(path(), "other", body(depth))
+            case "region":
+                return ir.Region(path(), body(depth), "x")
+            case "scope":
+                return scope(
+                    path(),
+                    body(depth),
+                    alongside=(on("heard", body(depth)),) * draw_from(st.integers(0, 1)),
+                    retry=draw_from(st.sampled_from([None, ()])),
+                    events=(on("heard", body(depth)),) * draw_from(st.integers(0, 1)),
+                    within="1d",
+                    late=body(depth),
+                    compensate=draw_from(st.sampled_from([None, body(depth)])),
+                )
             case "catch":
                 return catch(path(), body(depth), *(((), body(depth)) for _ in range(draw_from(st.integers(0, 2)))))
             case _:  # ways that end: the rest goes on from the other arm
