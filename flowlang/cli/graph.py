@@ -11,8 +11,8 @@ from flowlang.cli.compiled import checked
 from flowlang.cli.drawing import MissingTool, render
 from flowlang.cli.output import put
 from flowlang.cli.status import DONE, UNREACHABLE, USAGE, Stop
-from flowlang.compile import kernel
-from flowlang.diagram import draw
+from flowlang.compile import build, kernel
+from flowlang.diagram import Picture, draw
 from flowlang.diagram.dot import to_dot
 from flowlang.diagram.mermaid import to_mermaid
 
@@ -37,12 +37,20 @@ ENDINGS = {
     type=click.Choice(FORMATS),
     help="Else the ending of the output says it; DOT on stdout. PNG and PDF need the `dot` program.",
 )
-def graph(file: str, output: str | None, layout: str | None) -> int:
+@click.option(
+    "--as",
+    "subject",
+    type=click.Choice(["flow", "services"]),
+    default="flow",
+    show_default=True,
+    help="The flow itself, or its choreography: which service hears which event from whom.",
+)
+def graph(file: str, output: str | None, layout: str | None, subject: str) -> int:
     """Draw a flow: services as colours, compensations as dashed edges."""
     chosen = layout or _by_ending(output)
     if chosen in ("png", "pdf") and output is None and sys.stdout.isatty():
         raise Stop(USAGE, f"a {chosen.upper()} is nothing for a terminal; say where it goes with -o FILE")
-    picture = draw(kernel(checked(file)))
+    picture = _pictured(file, subject)
     match chosen:
         case "dot":
             put(to_dot(picture), output)
@@ -54,6 +62,15 @@ def graph(file: str, output: str | None, layout: str | None) -> int:
             except MissingTool as error:
                 raise Stop(UNREACHABLE, str(error)) from error
     return DONE
+
+
+def _pictured(file: str, subject: str) -> Picture:
+    if subject == "flow":
+        return draw(kernel(checked(file)))
+    from flowlang.diagram.services import draw_services
+
+    made = build(checked(file, choreograph=True))
+    return draw_services(made.flow, made.tables)
 
 
 def _by_ending(output: str | None) -> str:

@@ -99,7 +99,7 @@ def to_dot(picture: Picture) -> str:
     )
     names = {node.id: f"n{number}" for number, node in enumerate(picture.nodes, 1)}
     frames = {scope.id: f"cluster_{number}" for number, scope in enumerate(picture.scopes, 1)}
-    if len(picture.services) > 1:
+    if len(picture.services) > 1 and picture.legend:
         _legend(graph, picture, names)
     _inside(graph, "", picture, names, frames)
     for edge in picture.edges:

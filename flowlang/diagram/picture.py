@@ -99,7 +99,8 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A flow as a drawing. `services` in the order in which they appear; their position gives them their colour."""
+    """A flow as a drawing. `services` in the order in which they appear; their position gives them their colour, which the
+    `legend` explains."""
 
     name: str
     version: str
@@ -108,6 +109,7 @@ class Picture:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     scopes: tuple[Scope, ...]
+    legend: bool = True
 
     @property
     def title(self) -> str:

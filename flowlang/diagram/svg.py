@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element
 SVG = "{http://www.w3.org/2000/svg}"
 XLINK = "{http://www.w3.org/1999/xlink}"
 ELEMENTS = frozenset(SVG + name for name in ("svg", "g", "title", "text", "path", "polygon", "polyline", "ellipse"))
-BOLD = frozenset({"step", "emit", "wait", "trigger", "fail", "graph"})
+BOLD = frozenset({"step", "service", "emit", "wait", "trigger", "fail", "graph"})
 """Classes of groups whose first line says what it is and the others more of it."""
 
 
