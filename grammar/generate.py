@@ -94,7 +94,18 @@ def _rule(rule: Rule, number: dict[str, int]) -> list[Any]:
     return [number[rule.origin.name], len(right), name, places]
 
 
-LISTS = {"uses", "patterns", "params", "headers", "statements", "named_args", "step_clauses", "errors", "branches", "cases"}
+LISTS = {
+    "uses",
+    "patterns",
+    "params",
+    "headers",
+    "statements",
+    "named_args",
+    "step_clauses",
+    "errors",
+    "branches",
+    "cases",
+}
 LISTS |= {"carries", "alternatives", "scope_clauses", "exprs", "items", "entries"}
 
 

@@ -86,12 +86,7 @@ class Shapes:
     # ------------------------------------------------------------ shapes
 
     def fields(
-        self,
-        node: Node | None,
-        where: str,
-        known: tuple[str, ...],
-        needed: tuple[str, ...] = (),
-        later: tuple[str, ...] = (),
+        self, node: Node | None, where: str, known: tuple[str, ...], needed: tuple[str, ...] = ()
     ) -> dict[str, Node] | None:
         """The values of a map with a fixed set of keys; None when it is no map."""
         if node is None:
@@ -101,9 +96,7 @@ class Shapes:
             return None
         missing = [name for name in needed if name not in node.entries]
         for key, _ in node.entries.values():
-            if key.text in later:
-                self.say(words.NotYet(span=key.span, form=f"`{key.text}` here"))
-            elif key.text not in known:
+            if key.text not in known:
                 meant = nearest(key.text, known)
                 if meant in missing:  # misspelt, so not missing
                     missing.remove(meant)

@@ -104,6 +104,23 @@ class NoKind(Diagnostic):
     known: str
 
 
+class NoName(Diagnostic):
+    """A name on a kind that has none."""
+
+    code = "FL0174"
+    message = "a `{kind}` has no name"
+    label = "write `- {kind}: ...` without `{name}`"
+    explanation = (
+        "Blocks such as `fork` and `repeat`, and statements that make no value, are not named: the key of their entry is the "
+        "kind itself. Only a step, a `let`, a scope, a branch and a `listen` that keeps its event have a name."
+    )
+    bad = _twin("- times: { repeat: { do: [], until: order.paid, most: 3 } }")
+    good = _twin("- repeat: { do: [], until: order.paid, most: 3 }")
+
+    kind: str
+    name: str
+
+
 class Interpolation(Diagnostic):
     """`${` in the middle of a text."""
 

@@ -627,11 +627,11 @@ class NoneAtAll(Diagnostic):
     """A count of 0 where that means nothing."""
 
     code = "FL0155"
-    message = "`{clause} 0` can't be"
-    label = "1 is the least"
+    message = "`{clause}` counts from 1"
+    label = "with 0 nothing would be done"
     explanation = (
         "The number says how often a `repeat` runs at most, how many items of a `for each` are on their way at a time, or "
-        "how many branches of a fork have to succeed. With 0 nothing would ever be done."
+        "how many branches of a fork have to succeed. None at all is never meant."
     )
     bad = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 0")
     good = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 3")

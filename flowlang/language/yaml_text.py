@@ -30,8 +30,7 @@ def to_yaml(flow: tree.Flow) -> str:
     _doc(document, flow.doc)
     root: dict[str, Out] = {"document": document}
     if flow.uses:
-        uses: list[Out] = [{use.kind: [text(pattern.value) for pattern in use.patterns]} for use in flow.uses]
-        root["use"] = uses[0] if len(uses) == 1 else uses
+        root["use"] = _uses(flow.uses)
     if flow.params:
         root["input"] = {param.name.text: text(type_text(param.type)) for param in flow.params}
     if flow.output:
@@ -49,6 +48,14 @@ def to_yaml(flow: tree.Flow) -> str:
     body = _block(flow.body)
     lines += ["do:", *_items(body, "  ")] if body else ["do: []"]
     return "\n".join(lines) + "\n"
+
+
+def _uses(uses: tuple[tree.Use, ...]) -> Out:
+    """One map where each kind is there once, else a list of them."""
+    lines: list[Out] = [{use.kind: [text(pattern.value) for pattern in use.patterns]} for use in uses]
+    if len({use.kind for use in uses}) < len(uses):
+        return lines
+    return {use.kind: [text(pattern.value) for pattern in use.patterns] for use in uses}
 
 
 # ---------------------------------------------------------------- statements
@@ -71,7 +78,7 @@ def _statement(statement: tree.Statement | tree.Branch) -> dict[str, Out]:
             fork: dict[str, Out] = {}
             _name(fork, "at", at)
             fork["branches"] = [_statement(branch) for branch in branches]
-            fork["join"] = statement.join
+            fork["join"] = str(statement.need.value) if statement.need else statement.join
             return _unnamed("fork", fork, statement.doc)
         case tree.Switch():
             return _unnamed("switch", _switch(statement), statement.doc)
@@ -80,12 +87,20 @@ def _statement(statement: tree.Statement | tree.Branch) -> dict[str, Out]:
             if bind is None:
                 return _unnamed("listen", listen, statement.doc)
             return _named(bind, statement.doc, {"listen": listen})
-        case tree.Scope(name=name, at=at, body=body, catches=catches):
-            scope: dict[str, Out] = {"scope": _block(body)}
-            _name(scope, "at", at)
-            if catches:
-                scope["catch"] = [_catch(catch) for catch in catches]
-            return _named(name, statement.doc, scope)
+        case tree.Race():
+            return _unnamed("race", _race(statement), statement.doc)
+        case tree.ForEach():
+            return _unnamed("for", _for(statement), statement.doc)
+        case tree.Repeat():
+            return _unnamed("repeat", _repeat(statement), statement.doc)
+        case tree.Scope(name=name):
+            return _named(name, statement.doc, _scope(statement))
+        case tree.Wait(time=time, until=until):
+            return _unnamed("wait", {"until": _expression(time)} if until else _expression(time), statement.doc)
+        case tree.Commit():
+            return _unnamed("commit", {}, statement.doc)
+        case tree.Orchestrate(at=at, body=body):
+            return _unnamed("orchestrate", {"at": text(at.text), "do": _block(body)}, statement.doc)
         case tree.Emit(event=event, data=data):
             emit: dict[str, Out] = {"event": text(event.value)}
             if data is not None:
@@ -98,6 +113,10 @@ def _statement(statement: tree.Statement | tree.Branch) -> dict[str, Out]:
             return _unnamed("fail", fail, statement.doc)
         case tree.Return(value=value):
             return _unnamed("return", _value(value), statement.doc)
+        case tree.Next(name=name, value=value):
+            return _unnamed("next", {key_text(name.text): _value(value)}, statement.doc)
+        case tree.Yield(value=value):
+            return _unnamed("yield", _value(value), statement.doc)
         case tree.Branch(name=name, when=when, body=body):
             branch: dict[str, Out] = {"branch": _block(body)}
             if when is not None:
@@ -130,16 +149,21 @@ def _step(step: tree.Step) -> dict[str, Out]:
             pass
         case _:
             assert_never(step.undo)
-    if step.retry:
-        retry: dict[str, Out] = {"limit": str(step.retry.limit.value)}
-        if step.retry.backoff:
-            retry["backoff"] = f"{step.retry.backoff[0].value}..{step.retry.backoff[1].value}"
-        if step.retry.errors:
-            retry["errors"] = _errors(step.retry.errors)
-        out["retry"] = retry
+    _retry(out, step.retry)
     if step.timeout:
         out["timeout"] = str(step.timeout.value)
     return out
+
+
+def _retry(out: dict[str, Out], retry: tree.Retry | None) -> None:
+    if retry is None:
+        return
+    part: dict[str, Out] = {"limit": str(retry.limit.value)}
+    if retry.backoff:
+        part["backoff"] = f"{retry.backoff[0].value}..{retry.backoff[1].value}"
+    if retry.errors:
+        part["errors"] = _errors(retry.errors)
+    out["retry"] = part
 
 
 def _call(call: tree.Call) -> dict[str, Out]:
@@ -182,15 +206,91 @@ def _listen(wait: tree.WaitEvent) -> dict[str, Out]:
     _where(out, wait.where)
     _name(out, "at", wait.at)
     match wait.limit:
-        case tree.Within(time=time, otherwise=otherwise):
-            out["within"] = _expression(time)
-            out["else"] = _block(otherwise)
+        case tree.Within():
+            _within(out, wait.limit)
         case tree.Forever():
             out["forever"] = "true"
         case None:
             pass
         case _:
             assert_never(wait.limit)
+    return out
+
+
+def _within(out: dict[str, Out], limit: tree.Within) -> None:
+    out["within"] = _expression(limit.time)
+    out["else"] = _block(limit.otherwise)
+
+
+def _race(race: tree.Race) -> dict[str, Out]:
+    out: dict[str, Out] = {}
+    _name(out, "at", race.at)
+    first: list[Out] = [_reaction(alternative) for alternative in race.alternatives]
+    out["first"] = first
+    match race.limit:
+        case tree.After(time=time, body=body):
+            after: dict[str, Out] = {}
+            _doc(after, race.limit.doc)
+            first.append({**after, "after": _expression(time), "do": _block(body)})
+        case tree.Forever():
+            out["forever"] = "true"
+        case None:
+            pass
+        case _:
+            assert_never(race.limit)
+    return out
+
+
+def _reaction(on: tree.OnEvent) -> dict[str, Out]:
+    out: dict[str, Out] = {}
+    _doc(out, on.doc)
+    out["event"] = text(on.event.value)
+    _name(out, "as", on.bind)
+    _where(out, on.where)
+    if on.alongside:
+        out["alongside"] = "true"
+    out["do"] = _block(on.body)
+    return out
+
+
+def _for(loop: tree.ForEach) -> dict[str, Out]:
+    out: dict[str, Out] = {"each": text(loop.variable.text), "in": _expression(loop.items)}
+    if loop.parallel:
+        out["parallel"] = str(loop.parallel.value)
+    _name(out, "as", loop.bind)
+    _name(out, "at", loop.at)
+    out["do"] = _block(loop.body)
+    return out
+
+
+def _repeat(loop: tree.Repeat) -> dict[str, Out]:
+    out: dict[str, Out] = {}
+    if loop.carried:
+        out["with"] = {key_text(carried.name.text): _value(carried.value) for carried in loop.carried}
+    _name(out, "at", loop.at)
+    out["do"] = _block(loop.body)
+    out["until"] = _expression(loop.until)
+    if loop.every is not None:
+        out["every"] = _expression(loop.every)
+    out["most"] = str(loop.most.value)
+    if loop.otherwise is not None:
+        out["else"] = _block(loop.otherwise)
+    return out
+
+
+def _scope(scope: tree.Scope) -> dict[str, Out]:
+    """The clauses in the order in which they stand around each other, from the inside."""
+    out: dict[str, Out] = {"scope": _block(scope.body)}
+    _name(out, "at", scope.at)
+    _retry(out, scope.retry)
+    if scope.reactions:
+        out["events"] = [_reaction(on) for on in scope.reactions]
+    if scope.limit:
+        _within(out, scope.limit)
+    if scope.catches:
+        out["catch"] = [_catch(catch) for catch in scope.catches]
+    if scope.undo is not None:
+        out["compensate"] = _block(scope.undo)
     return out
 
 
