@@ -252,11 +252,13 @@ class Build:
 
     def reaction(self, c: Children, a: int, z: int) -> tree.OnEvent:
         (head, body) = c
-        return tree.OnEvent(*head.parts[1:], False, body, head.doc, head.span)
+        _, event, bind, where = head.parts
+        return tree.OnEvent(event, bind, where, False, body, head.doc, head.span)
 
     def alongside(self, c: Children, a: int, z: int) -> tree.OnEvent:
         (head, body) = c
-        return tree.OnEvent(*head.parts[1:], True, body, head.doc, head.span)
+        _, event, bind, where = head.parts
+        return tree.OnEvent(event, bind, where, True, body, head.doc, head.span)
 
     def after(self, c: Children, a: int, z: int) -> tree.After:
         (head, body) = c
@@ -280,12 +282,13 @@ class Build:
 
     def scope(self, c: Children, a: int, z: int) -> tree.Scope:
         head, body, parts = c
+        name, at = head.parts
         catches = tuple(part for part in parts if isinstance(part, tree.Catch))
         reactions = tuple(part for part in parts if isinstance(part, tree.OnEvent))
         limits = tuple(Clause("within", part, part.span) for part in parts if isinstance(part, tree.Within))
         of = self._clauses((*limits, *(part for part in parts if isinstance(part, Clause))))
         limit, retry, undo = of("within"), of("retry"), of("compensate")
-        return tree.Scope(*head.parts, body, catches, reactions, limit, retry, undo, head.doc, head.span)
+        return tree.Scope(name, at, body, catches, reactions, limit, retry, undo, head.doc, head.span)
 
     def undo_block(self, c: Children, a: int, z: int) -> Clause:
         return Clause("compensate", c[0], self._span(a, a))

@@ -10,7 +10,7 @@ from flowlang.expression.tree import Entry, Expr
 from flowlang.language import tree
 from flowlang.source import Span
 
-Simple = tree.Step | tree.Let | tree.Emit | tree.Fail | tree.Return
+Simple = tree.Step | tree.Let | tree.Wait | tree.Commit | tree.Emit | tree.Fail | tree.Return | tree.Next | tree.Yield
 Clause = tree.UndoBy | tree.UndoNone | tree.Retry | tree.Time
 Part = tuple[Span, str]
 """Something that gets a line of its own, and where it stands in the source."""
@@ -24,12 +24,20 @@ def simple_text(statement: Simple) -> str:
             return f"step {name.text} = {call_text(call)}{f' {{ {clauses} }}' if clauses else ''}"
         case tree.Let(name=name, value=value):
             return f"let {name.text} = {expression_text(value)}"
+        case tree.Wait(time=time, until=until):
+            return f"wait {'until ' if until else ''}{expression_text(time)}"
+        case tree.Commit():
+            return "commit"
         case tree.Emit(event=event, data=data):
             return f"emit {quoted(event.value)}{f' {expression_text(data)}' if data else ''}"
         case tree.Fail(error=error, message=message):
             return f"fail {error.text}{f'({expression_text(message)})' if message else ''}"
         case tree.Return(value=value):
             return f"return {expression_text(value)}"
+        case tree.Next(name=name, value=value):
+            return f"next {name.text} = {expression_text(value)}"
+        case tree.Yield(value=value):
+            return f"yield {expression_text(value)}"
         case _:
             assert_never(statement)
 
@@ -102,7 +110,20 @@ def entry_parts(entries: tuple[Entry, ...]) -> list[Part]:
     ]
 
 
-def head_text(statement: tree.Sequence | tree.Fork | tree.Switch | tree.Scope | tree.Branch) -> str:
+Block = (
+    tree.Sequence
+    | tree.Fork
+    | tree.Switch
+    | tree.Race
+    | tree.ForEach
+    | tree.Repeat
+    | tree.Scope
+    | tree.Orchestrate
+    | tree.Branch
+)
+
+
+def head_text(statement: Block) -> str:
     """The first line of a block statement, without its brace."""
     match statement:
         case tree.Sequence():
@@ -111,12 +132,38 @@ def head_text(statement: tree.Sequence | tree.Fork | tree.Switch | tree.Scope | 
             return f"fork{at_text(at)}"
         case tree.Switch(subject=subject, at=at):
             return f"switch{f' {expression_text(subject)}' if subject else ''}{at_text(at)}"
+        case tree.Race(at=at):
+            return f"race{at_text(at)}"
+        case tree.ForEach(variable=variable, items=items, parallel=parallel, bind=bind, at=at):
+            width = f" parallel {parallel.value}" if parallel else ""
+            return f"for each {variable.text} in {expression_text(items)}{width}{as_text(bind)}{at_text(at)}"
+        case tree.Repeat(carried=carried, at=at):
+            values = ", ".join(f"{part.name.text} = {expression_text(part.value)}" for part in carried)
+            return f"repeat{f' with {values}' if carried else ''}{at_text(at)}"
         case tree.Scope(name=name, at=at):
             return f"scope {name.text}{at_text(at)}"
+        case tree.Orchestrate(at=at):
+            return f"orchestrate{at_text(at)}"
         case tree.Branch(name=name, when=when):
             return f"branch {name.text}{f' when {expression_text(when)}' if when else ''}"
         case _:
             assert_never(statement)
+
+
+def join_text(fork: tree.Fork) -> str:
+    return f"join {fork.need.value if fork.need else fork.join}"
+
+
+def until_text(loop: tree.Repeat) -> str:
+    """What stands behind the block of a `repeat`, up to its `else`."""
+    every = f" every {expression_text(loop.every)}" if loop.every else ""
+    return f"until {expression_text(loop.until)}{every} at most {loop.most.value}"
+
+
+def event_text(on: tree.OnEvent) -> str:
+    """An event with what is asked of it, up to the arrow."""
+    alongside = " alongside" if on.alongside else ""
+    return f"on event {quoted(on.event.value)}{as_text(on.bind)}{where_text(on.where)}{alongside}"
 
 
 def catch_text(catch: tree.Catch) -> str:
