@@ -1,4 +1,4 @@
-"""Random trees over the whole language of today, for hypothesis. Spans say nothing; they take no part in comparison."""
+"""Random trees over the whole language, for hypothesis. Spans say nothing; they take no part in comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +16,23 @@ from flowlang.values import Duration
 
 AT = Span(Source("random", ""), 0, 0)
 
-NAMES = ("a", "order", "stock2", "_x", "all", "event", "contracts", "yes", "n", "Order", "Declined", "listened", "most")
+NAMES = (
+    "a",
+    "order",
+    "stock2",
+    "_x",
+    "all",
+    "event",
+    "contracts",
+    "yes",
+    "n",
+    "Order",
+    "Declined",
+    "listened",
+    "most",
+    "each",
+    "any",
+)
 WORDS = (*NAMES, "step", "on", "for", "true", "null", "in", "none", "else", "at", "version", "listen", "flow")
 
 names = st.sampled_from(NAMES).map(lambda text: tree.Name(text, AT))
@@ -131,8 +147,17 @@ lets = st.builds(tree.Let, names, exprs, docs, st.just(AT))
 emits = st.builds(tree.Emit, types_of_events, st.none() | maps(exprs), docs, st.just(AT))
 fails = st.builds(tree.Fail, names, st.none() | exprs, docs, st.just(AT))
 returns = st.builds(tree.Return, exprs, docs, st.just(AT))
-simple: SearchStrategy[tree.Statement] = st.one_of(steps, lets, emits, fails, returns)
+waits = st.builds(tree.Wait, exprs, st.booleans(), docs, st.just(AT))
+commits = st.builds(tree.Commit, docs, st.just(AT))
+nexts = st.builds(tree.Next, names, exprs, docs, st.just(AT))
+yields = st.builds(tree.Yield, exprs, docs, st.just(AT))
+simple: SearchStrategy[tree.Statement] = st.one_of(steps, lets, waits, commits, emits, fails, returns, nexts, yields)
 ats = st.none() | words
+positives = st.integers(1, 2**63 - 1).map(lambda value: tree.Count(value, AT))
+carried = st.lists(st.builds(tree.Carried, names, exprs, st.just(AT)), max_size=2, unique_by=lambda c: c.name.text)
+joins = st.sampled_from(["all", "all or cancel", "any"]).map(lambda join: (join, None)) | positives.map(
+    lambda need: ("some", need)
+)
 
 
 def _compound(inner: SearchStrategy[tree.Statement]) -> SearchStrategy[tree.Statement]:
@@ -140,8 +165,15 @@ def _compound(inner: SearchStrategy[tree.Statement]) -> SearchStrategy[tree.Stat
     branches = st.builds(tree.Branch, names, st.none() | exprs, blocks, docs, st.just(AT))
     guards = st.builds(lambda e, body, doc: tree.Case((e,), body, doc, AT), exprs, blocks, docs)
     comparisons = st.builds(tree.Case, st.lists(exprs, min_size=1, max_size=3).map(tuple), blocks, docs, st.just(AT))
-    limits = st.none() | st.builds(tree.Within, exprs, blocks, st.just(AT)) | st.just(tree.Forever(AT))
+    withins = st.builds(tree.Within, exprs, blocks, st.just(AT))
+    afters = st.builds(tree.After, exprs, blocks, docs, st.just(AT))
+    forevers = st.just(tree.Forever(AT))
     catches = st.builds(tree.Catch, errors, st.none() | names, blocks, docs, st.just(AT))
+
+    def events(alongside: SearchStrategy[bool]) -> SearchStrategy[tree.OnEvent]:
+        return st.builds(
+            tree.OnEvent, types_of_events, st.none() | names, st.none() | exprs, alongside, blocks, docs, st.just(AT)
+        )
 
     def switches(subject: SearchStrategy[Expr | None], cases: SearchStrategy[tree.Case]) -> SearchStrategy[tree.Switch]:
         several = st.lists(cases, min_size=1, max_size=3).map(tuple)
@@ -150,19 +182,59 @@ def _compound(inner: SearchStrategy[tree.Statement]) -> SearchStrategy[tree.Stat
     return st.one_of(
         st.builds(tree.Sequence, blocks, docs, st.just(AT)),
         st.builds(
-            tree.Fork,
+            lambda at, branches, join, doc: tree.Fork(at, branches, *join, doc, AT),
             ats,
             st.lists(branches | inner, min_size=1, max_size=3).map(tuple),
-            st.just("all"),
+            joins,
             docs,
-            st.just(AT),
         ),
         switches(st.none(), guards),
         switches(exprs, comparisons),
         st.builds(
-            tree.WaitEvent, types_of_events, st.none() | names, st.none() | exprs, ats, limits, docs, st.just(AT)
+            tree.WaitEvent,
+            types_of_events,
+            st.none() | names,
+            st.none() | exprs,
+            ats,
+            st.none() | withins | forevers,
+            docs,
+            st.just(AT),
         ),
-        st.builds(tree.Scope, names, ats, blocks, st.lists(catches, max_size=2).map(tuple), docs, st.just(AT)),
+        st.builds(
+            tree.Race,
+            ats,
+            st.lists(events(st.just(False)), min_size=1, max_size=2).map(tuple),
+            st.none() | afters | forevers,
+            docs,
+            st.just(AT),
+        ),
+        st.builds(tree.ForEach, names, exprs, st.none() | positives, st.none() | names, ats, blocks, docs, st.just(AT)),
+        st.builds(
+            tree.Repeat,
+            carried.map(tuple),
+            ats,
+            blocks,
+            exprs,
+            st.none() | exprs,
+            positives,
+            st.none() | blocks,
+            docs,
+            st.just(AT),
+        ),
+        st.builds(
+            tree.Scope,
+            names,
+            ats,
+            blocks,
+            st.lists(catches, max_size=2).map(tuple),
+            st.lists(events(st.booleans()), max_size=2).map(tuple),
+            st.none() | withins,
+            st.none() | retries,
+            st.none() | blocks,
+            docs,
+            st.just(AT),
+        ),
+        st.builds(tree.Orchestrate, words, blocks, docs, st.just(AT)),
     )
 
 
@@ -175,7 +247,9 @@ types: SearchStrategy[tree.TypeRef] = st.recursive(
     ),
     max_leaves=3,
 )
-uses = st.builds(tree.Use, st.just("contracts"), st.lists(texts, min_size=1, max_size=2).map(tuple), st.just(AT))
+uses = st.builds(
+    tree.Use, st.sampled_from(["contracts", "flows"]), st.lists(texts, min_size=1, max_size=2).map(tuple), st.just(AT)
+)
 params = st.lists(st.builds(tree.Param, names, types, st.just(AT)), max_size=3, unique_by=lambda p: p.name.text).map(
     tuple
 )
