@@ -13,6 +13,8 @@ flow; labels, documentation and spans take no part in it.
 
 from __future__ import annotations
 
+import dataclasses
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, assert_never
@@ -22,6 +24,9 @@ from flowlang.declared import EventType, Firm, Operation, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
 from flowlang.source import Span
+
+# Every phase walks the kernel by recursion, and one whose flows run each other a hundred times is a thousand blocks deep.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +162,7 @@ class Alternative:
     value: Expression
     where: Expression | None
     body: Sequence
-    doc: str | None = field(default=None, compare=False)
+    doc: str | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ NOWHERE = Span(Source("", ""), 0, 0)
 """The span of a node that was not read from a text."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_REF = re.compile(rf"{_NAME.pattern}([/.]{_NAME.pattern})*")  # the compiler's own names are `line.yield`, `pay/order`
 _MAX_DEPTH = 250  # of what `from_json` takes; more than the parser lets through
 
 
@@ -125,7 +126,7 @@ def _expr(data: Json, depth: int) -> Expr:
             return Literal(_special(kind, rest), NOWHERE)
         case "ref":
             [name] = _counted(kind, rest, 1)
-            return Ref(_name(name), NOWHERE)
+            return Ref(_name(name, _REF), NOWHERE)
         case "select" | "select?":
             return _select(kind, rest, depth - 1)
         case "index":
@@ -210,8 +211,8 @@ def _all(items: list[Json], depth: int) -> tuple[Expr, ...]:
     return tuple(_expr(item, depth) for item in items)
 
 
-def _name(item: Json) -> str:
-    _require(isinstance(item, str) and _NAME.fullmatch(item) is not None, "expected a name")
+def _name(item: Json, form: re.Pattern[str] = _NAME) -> str:
+    _require(isinstance(item, str) and form.fullmatch(item) is not None, "expected a name")
     assert isinstance(item, str)
     return item
 
