@@ -1,4 +1,4 @@
-"""`flowlang plan FILE`: the tables of a choreography as text."""
+"""`flowlang plan FILE`: the tables of a choreography as text, or what each service sees of the data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from flowlang.choreograph.data import data_text
 from flowlang.choreograph.plan import plan_text
 from flowlang.cli.compiled import checked
 from flowlang.cli.output import put
@@ -18,9 +19,11 @@ WIDTH = 100
 
 @click.command()
 @click.argument("file")
-def plan(file: str) -> int:
+@click.option("--data", is_flag=True, help="Which service sees which field, and which it has no use for.")
+def plan(file: str, data: bool) -> int:
     """Show what each service hears, does and says in a choreography, and who decides what."""
     made = build(checked(file, choreograph=True))
     width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
-    put(plan_text(made.tables, made.owners, width), None)
+    text = data_text(made.flow, made.tables, width) if data else plan_text(made.tables, made.owners, width)
+    put(text, None)
     return DONE
