@@ -15,8 +15,9 @@ import pytest
 
 from tests.repository.command import ROOT, environment, flowlang
 from tests.repository.documents import Block, Command, blocks, commands, matches
+from tests.repository.pages import PAGES
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "specs").rglob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", *sorted(set((ROOT / "specs").rglob("*.md")) - set(PAGES))]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))

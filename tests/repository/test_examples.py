@@ -12,14 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 
 from flowlang.cli.main import main
 from tests.repository.command import ROOT
+from tests.repository.reports import comparable
 
 EXAMPLES = ROOT / "specs" / "examples"
 NAMES = ["order", "order_processing", "order_placement", "customer_onboarding", "image_convert", "signup", "telemetry"]
@@ -76,7 +75,7 @@ def test_both_modes_come_to_the_same(
             assert status == 0, said.out + said.err
             reports.append(said.out)
     assert [json.loads(report)["mode"] for report in reports] == ["orchestrate", "choreograph"]
-    assert _comparable(reports[0]) == _comparable(reports[1])
+    assert comparable(reports[0]) == comparable(reports[1])
 
 
 def _report_of_process(arguments: list[str], folder: Path) -> str:
@@ -89,16 +88,6 @@ def _report_of_process(arguments: list[str], folder: Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def _comparable(report: str) -> str:
-    """The report as text, byte for byte, without what may differ between the modes."""
-    data: dict[str, Any] = json.loads(report)
-    jsonschema.validate(data, json.loads((ROOT / "specs" / "report.schema.json").read_text(encoding="utf-8")))
-    for value in [data["run"], f'"mode": "{data["mode"]}"', *(effect["key"] for effect in data["effects"])]:
-        assert value in report
-        report = report.replace(value, "-")
-    return report
 
 
 @pytest.mark.parametrize("name", NAMES)
