@@ -45,6 +45,16 @@ def bare(path: str) -> str:
     return _NEXT.sub("#", _WRITTEN.sub("[]", _ATTEMPT.sub("", path))) if "#" in path or "[" in path else path
 
 
+def any_attempt(path: str) -> str:
+    """The path of an instance without its attempts: what all attempts of a block in one iteration share."""
+    return _ATTEMPT.sub("", path) if "#" in path else path
+
+
+def is_instance(template: str, path: str) -> bool:
+    """Whether `path` is that of an instance of the block."""
+    return bare(path) == key(template) and instance(template, index_of(template, path)) == path
+
+
 def key(template: str) -> str:
     """What `bare` makes of every instance of `template`; the place where a scope is tried again (`order/fulfil#`) is one."""
     parts = template.split("/")

@@ -14,9 +14,10 @@ from flowlang import ir
 from flowlang.declared import EventType
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.event import Value
+from flowlang.place import depth, instance
 from flowlang.scenario.fit import fit, fit_schema, kind_of
 from flowlang.scenario.places import Place, Places
-from flowlang.scenario.sites import Site, event_types, sites_of, unordered
+from flowlang.scenario.sites import Site, event_types, instance_of, may_be_undone, sites_of, unordered
 from flowlang.scenario.tree import EMPTY, Answer, Answers, Cancelling, Happening, Resolving, Say, Scenario
 from flowlang.scenario.words import (
     BadDecision,
@@ -141,6 +142,9 @@ class _Reader:
         operations = {site.name: Site(site.name, "", "", site.operation) for site in known.values()}
         if name in known or name in operations:
             return known.get(name) or operations[name]
+        one = instance_of(list(known.values()), name)
+        if one is not None:
+            return one
         near = nearest(name, [*operations, *known])
         if name.endswith(":undo") and name.removesuffix(":undo") in known:
             neither = "not undone by anything: the step has no compensation"
@@ -225,16 +229,24 @@ class _Reader:
     def shared(self, name: str, place: Place, answers: Mapping[str, Value]) -> None:
         """A list must be used up in one order: no two of its calls may happen in any order."""
         for flow in self.flows:
-            sites = [site for site in sites_of(flow) if site.name == name and site.place not in answers]
+            sites = [
+                site
+                for site in sites_of(flow)
+                if name == site.place or (name == site.name and site.place not in answers)
+            ]
             pair = unordered(flow, sites)
             if pair is None:
                 continue
-            one, other, fork = pair
-            spans = [(site, step_span(flow, site.path)) for site in (one, other)]
+            one, other, blamed = pair
+            spans = [(site, step_span(flow, site.path)) for site in dict.fromkeys((one, other))]
             labels = tuple(Label(span, f"`{site.place}` calls it here") for site, span in spans if span is not None)
-            why = f"they stand in two branches of `{fork}`"
             span = self.places.name(place)
-            self.found.append(SharedList(span=span, one=one.place, other=other.place, why=why, related=labels))
+            if one is other:
+                example = instance(one.path, (1,) * depth(one.path))
+                who, repair = f"calls of `{one.place}`", f"by its number: `{example}:`"
+            else:
+                who, repair = f"`{one.place}` and `{other.place}`", f"by path: `{one.place}:` and `{other.place}:`"
+            self.found.append(SharedList(span=span, who=who, repair=repair, why=_why(blamed), related=labels))
 
     # -------------------------------------------------------- events
 
@@ -312,7 +324,7 @@ class _Reader:
             why, repair = "`fail` needs the name of the error", "write `error: NAME` beside it"
             self.found.append(BadDecision(span=span, why=why, repair=repair))
             return
-        undo = any(other.path == site.path and other.kind == "undo" for flow in self.flows for other in sites_of(flow))
+        undo = any(may_be_undone(flow, site) for flow in self.flows)
         if decision == "skip" and not undo:
             why = f"`skip` is for compensations, and `{site.path}` has none"
             self.found.append(BadDecision(span=span, why=why, repair="a forward step takes `retry`, `done` or `fail`"))
@@ -322,11 +334,16 @@ class _Reader:
             value, found = fit_schema(site.operation.output, value, self.places, (*place, "result"), what)
             self.found += found
         kind = "undo" if str(item["resolve"]).endswith(":undo") else ""
-        yield Resolving(at, site.path, kind, decision, value, str(error), str(item.get("message", "")))
+        # where the kernel's path stands for many, its last part says which step, and that one is stuck says which of them
+        path = site.path.rpartition("/")[2] if depth(site.path) else site.path
+        yield Resolving(at, path, kind, decision, value, str(error), str(item.get("message", "")))
 
     def step(self, name: str, place: Place) -> Site | None:
         """A step by its path, or by its last part where only one step has it."""
-        short = [site for flow in self.flows for site in sites_of(flow) if site.place.rpartition("/")[2] == name]
+        sites = [site for flow in self.flows for site in sites_of(flow)]
+        short = [site for site in sites if site.place.rpartition("/")[2] == name]
+        # a step of a compensation block has no forward call that could be meant
+        short = short or [site for site in sites if site.place.rpartition("/")[2] == f"{name}:undo"]
         match short:
             case [site]:
                 return site
@@ -388,6 +405,20 @@ class _Reader:
 
     def wrong(self, place: Place, where: str, wanted: str, found: Any) -> None:
         self.found.append(WrongShape(span=self.places.of(place), where=where, wanted=wanted, found=kind_of(found)))
+
+
+def _why(blamed: ir.Node) -> str:
+    match blamed:
+        case ir.Fork(join="some"):
+            return f"who loses in `{blamed.path}` may settle after what follows it"
+        case ir.Fork():
+            return f"they stand in two branches of `{blamed.path}`"
+        case ir.Each():
+            return f"the items of `{blamed.path}` run side by side"
+        case ir.Alongside():
+            return f"the handlers of `{blamed.path.removesuffix(':alongside')}` run beside its body"
+        case _:
+            raise AssertionError(blamed)
 
 
 def step_span(flow: ir.Flow, path: str) -> Any:

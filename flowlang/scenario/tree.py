@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flowlang.event import Value
+from flowlang.place import any_attempt, bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ Happening = Say | Cancelling | Resolving
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A whole file. `answers` by `service.operation`, `flow/step` or `flow/step:undo`; `happenings` in order of time.
-    Not `virtual` are answers that `--fail` asks for in a run in real time."""
+    """A whole file. `answers` by `service.operation`, `flow/step` or `flow/step:undo`, where a path with `[3]` or `#2` is for
+    that item or attempt, one with `[]` for every item, and one without `#` for every attempt; `happenings` in order of
+    time. Not `virtual` are answers that `--fail` asks for in a run in real time."""
 
     input: Value
     has_input: bool
@@ -82,9 +84,13 @@ class Scenario:
     virtual: bool = False
 
     def place_of(self, path: str, kind: str, operation: str) -> str | None:
-        """The entry of `answers` that is for the call: its path beats its operation. None when there is none."""
-        by_path = path if kind == "do" else f"{path}:undo"
-        return by_path if by_path in self.answers else operation if operation in self.answers else None
+        """The entry of `answers` that is for the call, the closest one; any path beats the operation. None when there is
+        none."""
+        for narrow in (path, any_attempt(path), bare(path)):
+            place = narrow if kind == "do" else f"{narrow}:undo"
+            if place in self.answers:
+                return place
+        return operation if operation in self.answers else None
 
 
 EMPTY = Scenario(None, False, {})

@@ -156,7 +156,8 @@ class UnknownPlace(Diagnostic):
     note = "{known}"
     explanation = (
         "An answer is for an operation (`payments.charge`), for one step (`order_fulfilment/charge`) or for the undoing of one step "
-        "(`order_fulfilment/charge:undo`). The flow must call it, or the answer would never be given."
+        "(`order_fulfilment/charge:undo`). In a loop `[]` stands for every item and `[3]` for one (`order/line[3]/pack`); a path without "
+        "`#` is for every attempt of a scope, one with `#2` for the second. The flow must call it, or the answer would never be given."
     )
     bad = "answers:\n  payments.chrage: { fail: Declined }\n"
     good = "answers:\n  payments.charge: { fail: Declined }\n"
@@ -188,19 +189,20 @@ class SharedList(Diagnostic):
     """Two calls that may happen in any order use up one list."""
 
     code = "FL0375"
-    message = "`{one}` and `{other}` share this list, and either may be called first"
+    message = "{who} share this list, and either may be called first"
     note = "{why}"
-    help = "give each its own answers, by path: `{one}:` and `{other}:`"
+    help = "give each its own answers, {repair}"
     explanation = (
-        "A list is used up call by call, in the order in which the calls follow one another. Calls in two branches of a fork do not: "
-        "which one would get which answer would be left to timing, and the scenario would not say the same thing twice."
+        "A list is used up call by call, in the order in which the calls follow one another. Calls in two branches of a fork do not, "
+        "nor those of the items of a parallel loop: which one would get which answer would be left to timing, and the scenario would "
+        "not say the same thing twice."
     )
     bad = "answers:\n  inventory.reserve: [ { fail: Unavailable }, { ok: {} } ]   # called in two branches\n"
     good = "answers:\n  order/left: [ { fail: Unavailable }, { ok: {} } ]\n  order/right: { ok: {} }\n"
 
-    one: str
-    other: str
+    who: str
     why: str
+    repair: str
 
 
 class ListUsedUp(Diagnostic):

@@ -28,7 +28,11 @@ from tests.repository.documents import Block, blocks, commands, matches
 from tests.repository.reports import comparable
 
 SPECS = ROOT / "specs"
-PAGES = [*sorted((SPECS / "constructs").glob("*.md")), *sorted((SPECS / "patterns").glob("*.md")), SPECS / "compensation.md"]
+PAGES = [
+    *sorted((SPECS / "constructs").glob("*.md")),
+    *sorted((SPECS / "patterns").glob("*.md")),
+    SPECS / "compensation.md",
+]
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,9 @@ def try_out(part: Part) -> None:
             _both_modes(part)
         case "twin" | "drawing" | "console":
             now = said_now(part)
-            assert now is not None and matches(part.block.text, now), f"the page says\n{part.block.text}\nand now it is\n{now}"
+            assert now is not None and matches(part.block.text, now), (
+                f"the page says\n{part.block.text}\nand now it is\n{now}"
+            )
         case "text":
             assert not part.block.name
         case "bad flow" | "contract":
