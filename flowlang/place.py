@@ -52,7 +52,7 @@ def any_attempt(path: str) -> str:
 
 def is_instance(template: str, path: str) -> bool:
     """Whether `path` is that of an instance of the block."""
-    return bare(path) == key(template) and instance(template, index_of(template, path)) == path
+    return "[]" not in path and bare(path) == key(template) and instance(template, index_of(template, path)) == path
 
 
 def key(template: str) -> str:

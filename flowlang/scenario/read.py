@@ -238,7 +238,7 @@ class _Reader:
             if pair is None:
                 continue
             one, other, blamed = pair
-            spans = [(site, step_span(flow, site.path)) for site in dict.fromkeys((one, other))]
+            spans = [(site, step_span(flow, site.path)) for site in ((one,) if one is other else (one, other))]
             labels = tuple(Label(span, f"`{site.place}` calls it here") for site, span in spans if span is not None)
             span = self.places.name(place)
             if one is other:

@@ -53,9 +53,9 @@ def step(name: str, does: Operation, undo: Operation | None = None, flow: str = 
     return ir.Step(f"{flow}/{name}", name, does, ref("order"), Policy(), undone, False)
 
 
-def fork(*bodies: ir.Sequence, name: str = "fork1") -> ir.Fork:
-    """Branches that run side by side."""
-    return ir.Fork(f"order/{name}", tuple(ir.Branch("", body) for body in bodies), "all", "")
+def fork(*bodies: ir.Sequence, name: str = "fork1", join: str = "all", need: int = 0) -> ir.Fork:
+    """Branches that run side by side; `need` 0 is all of them."""
+    return ir.Fork(f"order/{name}", tuple(ir.Branch("", body) for body in bodies), join, need or len(bodies), "")
 
 
 def flow(*items: ir.Node, start: ir.Begin | None = None, name: str = "order") -> ir.Flow:

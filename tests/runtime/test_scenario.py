@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowlang import ir
+from flowlang.declared import Firm
 from flowlang.event import Error, Failed, Ok, Result, Unknown
 from flowlang.runtime.answer import Answers as Gate
 from flowlang.runtime.answer import Examples
@@ -24,11 +26,11 @@ from flowlang.runtime.store import Recorded
 from flowlang.scenario.compare import differences
 from flowlang.scenario.places import Places, places_of
 from flowlang.scenario.read import Read, read, read_failures
-from flowlang.scenario.sites import sites_of
+from flowlang.scenario.sites import event_types, instance_of, sites_of
 from flowlang.scenario.tree import Answer, Answers, Cancelling, Resolving, Say, Scenario, from_value, to_value
 from flowlang.source import Source, Span
 from flowlang.values import parse_json, plain_dumps, wire_dumps, wire_loads
-from tests.runtime.flows import CHARGE, CONFIRMED, REFUND, RELEASE, RESERVE, flow, fork, select, step
+from tests.runtime.flows import CHARGE, CONFIRMED, REFUND, RELEASE, RESERVE, flow, fork, ref, select, step
 
 ORDER = flow(
     step("charge", CHARGE, REFUND),
@@ -331,6 +333,145 @@ def test_two_forks_one_after_the_other_are_in_order() -> None:
         fork(ir.Sequence((step("c", RESERVE),)), ir.Sequence((step("d", CHARGE),)), name="fork2"),
     )
     assert reading('{"answers": {"inventory.reserve": [{"ok": 1}, {"ok": 2}]}}', twice).found == ()
+
+
+# ---------------------------------------------------------------- items and attempts
+
+
+def body(*items: ir.Node) -> ir.Sequence:
+    return ir.Sequence(items)
+
+
+def each(*items: ir.Node, width: int = 0) -> ir.Each:
+    return ir.Each("order/line", "line", ref("order"), width, "", "", body(*items), "")
+
+
+LOOPS = flow(
+    each(step("line[]/pack", RESERVE, RELEASE)),
+    ir.Retry("order/buy:retry", body(step("buy#/pay", CHARGE, REFUND)), 2, 1, 1, (), ""),
+)
+ABREAST = flow(each(step("line[]/pack", RESERVE, RELEASE), width=3))
+
+
+@pytest.mark.parametrize(
+    ("place", "path"),
+    [
+        ("order/line[]/pack", "order/line[]/pack"),
+        ("order/line[3]/pack", "order/line[3]/pack"),
+        ("order/line[3]/pack:undo", "order/line[3]/pack"),
+        ("order/pay", "order/buy#/pay"),
+        ("order/buy#2/pay:undo", "order/buy#2/pay"),
+    ],
+)
+def test_a_path_may_name_an_item_or_an_attempt(place: str, path: str) -> None:
+    assert list(good(f'{{"answers": {{"{place}": {{"unknown": true}}}}}}', LOOPS).answers) == [place]
+    sites = {site.place: site for site in sites_of(LOOPS)}
+    site = sites.get(place) or instance_of(list(sites.values()), place)
+    assert site is not None
+    assert site.path == path
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "order/line/pack",
+        "order/line[x]/pack",
+        "order/line[3]/pay",
+        "order/buy#1/pay",
+        "order/sell#2/pay",
+        "order/pay#2",
+    ],
+)
+def test_a_path_that_no_item_and_no_attempt_has_is_refused(place: str) -> None:
+    assert [code for code, _, _ in findings(f'{{"answers": {{"{place}": {{"unknown": true}}}}}}', LOOPS)] == ["FL0373"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "entry"),
+    [
+        ("order/line[3]/pack", "do", "order/line[3]/pack"),
+        ("order/line[4]/pack", "do", "order/line[]/pack"),
+        ("order/line[3]/pack", "undo", "inventory.release"),
+        ("order/pay", "do", "order/pay"),
+        ("order/buy#2/pay", "do", "order/buy#2/pay"),
+        ("order/buy#3/pay", "do", "order/pay"),
+        ("order/buy#3/pay", "undo", None),
+    ],
+)
+def test_the_closest_entry_answers(path: str, kind: str, entry: str | None) -> None:
+    entries = ["order/line[3]/pack", "order/line[]/pack", "order/pay", "order/buy#2/pay", "inventory.release"]
+    scenario = Scenario(None, False, {entry: Answers((Answer("unknown"),)) for entry in entries})
+    operation = "x.y" if kind == "do" or "pay" in path else "inventory.release"
+    assert scenario.place_of(path, kind, operation) == entry
+
+
+def test_items_one_after_the_other_and_attempts_may_share_a_list() -> None:
+    good('{"answers": {"inventory.reserve": [{"ok": 1}, {"ok": 2}], "order/pay": [{"unknown": true}]}}', LOOPS)
+
+
+@pytest.mark.parametrize("name", ["inventory.reserve", "order/line[]/pack", "order/line[]/pack:undo"])
+def test_items_side_by_side_may_not_share_a_list(name: str) -> None:
+    [found] = reading(f'{{"answers": {{"{name}": [{{"ok": 1}}]}}}}', ABREAST).found
+    assert (found.code, found.span.text) == ("FL0375", f'"{name}"')
+    assert found.say(found.note) == "the items of `order/line` run side by side"
+    assert found.say(found.help) == "give each its own answers, by its number: `order/line[1]/pack:`"
+    good('{"answers": {"order/line[1]/pack": [{"ok": 1}]}}', ABREAST)
+
+
+def test_a_loser_may_not_share_a_list_with_what_follows_the_join_unless_the_block_is_left_between() -> None:
+    losing = fork(body(step("a", RESERVE)), body(step("b", CHARGE)), join="some", need=1)
+    text = '{"answers": {"inventory.reserve": [{"ok": 1}]}}'
+    [found] = reading(text, flow(losing, step("c", RESERVE))).found
+    assert found.say(found.note) == "who loses in `order/fork1` may settle after what follows it"
+    assert reading(text, flow(step("c", RESERVE), losing)).found == ()
+    scope = ir.Catch("order/buy", body(losing), (), "")
+    assert reading(text, flow(scope, step("c", RESERVE))).found == ()
+    assert [one.code for one in reading(text, flow(each(losing))).found] == ["FL0375"]
+
+
+def test_a_handler_that_runs_alongside_may_not_share_a_list_with_the_body_or_itself() -> None:
+    told = ir.Alternative(CONFIRMED, "told", "id", ref("order"), None, body(step("told[]/note", RESERVE)))
+    beside = flow(ir.Alongside("order/out:alongside", body(step("send", RESERVE)), (told,), ""))
+    [found] = reading('{"answers": {"inventory.reserve": [{"ok": 1}]}}', beside).found
+    assert found.say(found.note) == "the handlers of `order/out` run beside its body"
+    [found] = reading('{"answers": {"order/told[]/note": [{"ok": 1}]}}', beside).found
+    assert found.code == "FL0375"
+    good('{"answers": {"order/send": [{"ok": 1}], "order/told[0]/note": [{"ok": 1}]}}', beside)
+
+
+def test_the_events_of_every_handler_are_known() -> None:
+    def heard(type: str) -> ir.Alternative:
+        return ir.Alternative(replace(CONFIRMED, type=type), "", "id", ref("order"), None, body())
+
+    listening = flow(
+        ir.Interrupt("order/x:events", body(), (heard("a"),), None, body(), ""),
+        ir.Alongside("order/x:alongside", body(), (heard("b"),), ""),
+        ir.Race("order/x", (heard("c"),), None, body(), ""),
+    )
+    assert [event.type for event in event_types(listening)] == ["a", "b", "c"]
+
+
+def test_an_operator_may_mean_an_item_or_whichever_is_stuck() -> None:
+    events = """{"events": [
+        {"at": "1h", "resolve": "order/line[2]/pack:undo", "as": "skip"},
+        {"at": "2h", "resolve": "pay", "as": "retry"},
+        {"at": "3h", "resolve": "order/buy#2/pay", "as": "done", "result": {"paymentId": "p"}}
+    ]}"""
+    assert good(events, LOOPS).happenings == (
+        Resolving(3_600_000, "order/line[2]/pack", "undo", "skip"),
+        Resolving(7_200_000, "pay", "", "retry"),
+        Resolving(10_800_000, "order/buy#2/pay", "", "done", {"paymentId": "p"}),
+    )
+
+
+def test_a_step_of_a_compensation_block_is_answered_and_resolved_as_an_undo() -> None:
+    back = replace(step("back", RELEASE), firm=Firm("undo", ()))
+    scope = flow(ir.Undoing("order/buy:compensate", body(step("pay", CHARGE)), body(back), ""))
+    text = (
+        '{"answers": {"order/back:undo": {"unknown": true}}, "events": [{"at": "1h", "resolve": "back", "as": "skip"}]}'
+    )
+    assert good(text, scope).happenings == (Resolving(3_600_000, "order/back", "", "skip"),)
+    assert [code for code, _, _ in findings('{"answers": {"order/back": {"unknown": true}}}', scope)] == ["FL0373"]
 
 
 # ---------------------------------------------------------------- --fail
