@@ -7,6 +7,7 @@ A cell is data, not control: which port to use next is decided by the machine th
                      -> unknown -> undoing -> undone        undone although nobody knows whether it happened
     ready -> turned | refused                               never called
     running -> stuck, undoing -> stuck_undo -> undone | skipped      an operator decides
+    stuck -> skipped                                        a step of a compensation block, passed over by an operator
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Causes = tuple[EffectId, ...]
 @dataclass(slots=True)
 class StepCell:
     """Everything that one service knows of one step of one run. `causes` are the calls before it; `undo_input` is what
-    its compensation is called with, or `undo_problem` says why it can't be called. `undo_called` says whether it was."""
+    its compensation is called with, or `undo_problem` says why it can't be called. `undo_called` says whether it was.
+    `kind` is `undo` for a step of a compensation block: its own call is reported as one that undoes, for `reason`."""
 
     state: str
     causes: Causes = ()
@@ -38,11 +40,12 @@ class StepCell:
     undo_result: str = "pending"
     stuck: Error | None = None
     attempts: int = 0
+    kind: str = "do"
 
 
 def last_call(path: str, cell: StepCell) -> Causes:
     """The calls that whatever follows this step's result follows: its last key."""
-    return (EffectId(path, "do", len(cell.results) - 1),)
+    return (EffectId(path, cell.kind, len(cell.results) - 1),)
 
 
 def result_word(result: Result) -> str:
@@ -54,11 +57,12 @@ def calls_of(path: str, cell: StepCell, do: tuple[str, str], undo: tuple[str, st
     """The report entries of a step: one for each idempotency key. `do` and `undo` are (service, operation)."""
     entries: list[Called] = []
     after = cell.causes
+    reason = cell.reason if cell.kind == "undo" else None
     if cell.called:
         words = [result_word(result) for result in cell.results] or ["pending"]
         for number, word in enumerate(words):
-            id = EffectId(path, "do", number)
-            entries.append(Called(id, *do, cell.input, word, after))
+            id = EffectId(path, cell.kind, number)
+            entries.append(Called(id, *do, cell.input, word, after, reason))
             after = (id,)
     if cell.undo_called and undo is not None:
         id = EffectId(path, "undo")
@@ -84,6 +88,10 @@ def read_step(found: Oracle, path: str, cell: StepCell) -> None:
         found.pending.add(path)
     if cell.state == "stuck":
         found.stuck.add(path)
+    if cell.kind == "undo":
+        if cell.state == "skipped":
+            found.skipped.add(path)
+        return
     ended = {"undone": "ok", "done": "done", "skipped": "skipped", "stuck_undo": "stuck", "undoing": "pending"}
     if cell.state in ended:
         found.undone[path] = ended[cell.state]

@@ -437,6 +437,15 @@ def visible_after(node: Node) -> frozenset[str]:
             assert_never(node)
 
 
+def firm_of(node: Node) -> Firm | None:
+    """Whether `node` must not fail, and where it may after all; only what evaluates something can."""
+    match node:
+        case Step() | Let() | Emit() | Switch() | Race() | Each() | Repeat():
+            return node.firm
+        case _:
+            return None
+
+
 def walk(node: Node) -> Iterator[Node]:
     """`node` and every block inside it, outer before inner, in source order."""
     yield node

@@ -12,6 +12,7 @@ the next one: this is where the idempotency keys come from.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 
 from flowlang.event import (
@@ -130,11 +131,14 @@ def recover(item: Item, now: int) -> Item:
         item = replace(item, spent=item.spent - 1)
     if item.call.policy.idempotent and (forgiven or (not item.halted and item.spent <= limit_of(item))):
         return replace(item, state=item_after(item.state, "again"), last=lost, due=now)
-    return _ended(item, lost)
+    return _stuck(item, lost) if is_firm(item) else _ended(item, lost)
 
 
 def halt(item: Item) -> Item:
-    """`item` told not to be tried again. A running attempt is left alone: its result will be the last."""
+    """`item` told not to be tried again. A running attempt is left alone: its result will be the last. A firm call that
+    has begun is not given up: it goes on until it is ok, or an operator says what became of it."""
+    if is_firm(item) and item.attempts > 0:
+        return item
     if item.state in ("ready", "backoff"):
         last = item.last
         if last is None and not item.closed:
@@ -153,24 +157,43 @@ def answer(item: Item) -> Item:
     return replace(item, state=item_after(item.state, "answer"))
 
 
+def is_firm(item: Item) -> bool:
+    """Whether the call is not given up but for an error that its policy lets through: a compensation, or what follows a
+    commit. It has one key, many attempts, and is then stuck."""
+    return item.call.kind == "undo" or item.call.policy.firm
+
+
 def limit_of(item: Item) -> int:
     """How many further attempts the call has."""
-    return UNDO_LIMIT if item.call.kind == "undo" else item.call.policy.limit
+    return UNDO_LIMIT if is_firm(item) else item.call.policy.limit
 
 
 def backoff(item: Item, jitter: float) -> int:
     """Milliseconds until the next attempt: twice as long each time, with full jitter."""
     policy = item.call.policy
     low, high = policy.backoff_min, policy.backoff_max
-    if item.call.kind == "undo":
+    if is_firm(item):
         low, high = UNDO_BACKOFF_MIN, UNDO_BACKOFF_MAX
-    return int(min(high, low << min(item.spent - 1, 40)) * jitter)
+    return _backoff(low, high, item.spent, jitter)
+
+
+def backoff_before(run: str, path: str, number: int, low: int, high: int) -> int:
+    """Milliseconds before attempt `path` of a scope, the `number`th. A machine has no randomness, so the jitter is a hash
+    of run and path: the same in both modes and in every replay, another one for each run."""
+    drawn = int.from_bytes(hashlib.sha256(f"{run}|{path}".encode()).digest()[:4], "big")
+    return _backoff(low, high, number - 1, drawn / 2**32)
+
+
+def _backoff(low: int, high: int, spent: int, jitter: float) -> int:
+    return int(min(high, low << min(spent - 1, 40)) * jitter)
 
 
 def _settled(item: Item, result: Result, now: int, jitter: float) -> Item:
     if isinstance(result, Ok):
         return _ended(item, result)
-    if item.call.kind == "undo":
+    if is_firm(item):
+        if isinstance(result, Failed) and result.error.name in item.call.policy.lets:
+            return _ended(item, result)
         return _again(item, result, now, jitter) if _may_go_on(item) else _stuck(item, result)
     if item.halted:
         return _ended(item, result)
@@ -192,7 +215,7 @@ def _may_go_on(item: Item) -> bool:
 def _again(item: Item, result: Result, now: int, jitter: float) -> Item:
     due = now + backoff(item, jitter)
     state = item_after(item.state, "again")
-    if isinstance(result, Failed) and item.call.kind == "do":  # clean: the next attempt is another effect
+    if isinstance(result, Failed) and not is_firm(item):  # clean: the next attempt is another effect
         return replace(item, state=state, closed=(*item.closed, result), last=None, due=due)
     return replace(item, state=state, last=result, due=due)
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from flowlang.declared import Schema
-from flowlang.event import Error, Value
+from flowlang.event import Error, External, Value
 from flowlang.expression.evaluate import ExpressionError, compile_expr
 from flowlang.expression.tree import Expression
 from flowlang.schema import conformer
-from flowlang.values import ABSENT
+from flowlang.values import ABSENT, canonical
 
 Env = Mapping[str, Value]
 
@@ -71,3 +71,15 @@ class Link:
         if problems:
             raise Refused(name, "; ".join(problems))
         return fitted
+
+
+def carries(event: External, field: str, value: Value) -> bool:
+    """Whether `event` is correlated with `value`: its `field` (a dotted path into its data, or `subject`) equals it."""
+    if field == "subject":
+        return event.subject == (value if isinstance(value, str) else canonical(value))
+    found = event.data
+    for part in field.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return False
+        found = found[part]
+    return canonical(found) == canonical(value)

@@ -138,18 +138,11 @@ def share_of(hash: str, mode: str, role: str, body: str) -> Share:
 def _central(hash: str, role: str, data: Any) -> Share:
     from flowlang import ir
     from flowlang.orchestrate import machine
+    from flowlang.orchestrate.outcome import stuck
     from flowlang.orchestrate.program import load
 
     flow = ir.from_data(data)
     program = load(flow, hash)
-
-    def stuck(_: Program, state: State) -> list[tuple[str, str]]:
-        return [
-            found
-            for number, cell in state.cells.items()
-            if isinstance(cell, StepCell)
-            for found in _stuck(getattr(program.places[number].node, "path", ""), cell)
-        ]
 
     steps = [node for node in ir.walk(flow.body) if isinstance(node, ir.Step)]
     central = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.status != "open"))
