@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from flowlang.check.choreography import choreography
+from flowlang.check.commit import commit
 from flowlang.check.errors import errors
+from flowlang.check.loops import loops
 from flowlang.check.names import names
+from flowlang.check.resolve import Child, Flows
 from flowlang.check.saga import saga
+from flowlang.check.size import size
 from flowlang.check.time import time
 from flowlang.check.types import types
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import tree
 
-FAMILIES = (names, errors, types, saga, time, choreography)
+__all__ = ["Child", "Flows", "check"]
 
 
-def check(flow: tree.Flow, contracts: Contracts) -> list[Diagnostic]:
-    """Everything that is wrong with `flow`, in the order of its text; `allow.accept` takes out what its comments accept."""
-    found = [finding for family in FAMILIES for finding in family(flow, contracts)]
+def check(flow: tree.Flow, contracts: Contracts, flows: Flows | None = None) -> list[Diagnostic]:
+    """Everything that is wrong with `flow`, in the order of its text; `allow.accept` takes out what its comments accept.
+    `flows` are those that it may run; it may always run itself."""
+    known = dict(flows or {})
+    known.setdefault(flow.name.text, Child(flow, contracts, known))
+    found = list(size(flow, known)) or list(_families(flow, contracts, known))
     return sorted(found, key=lambda one: (one.span.start, one.span.end, one.code))
+
+
+def _families(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
+    yield from names(flow, contracts, flows)
+    yield from loops(flow)
+    yield from errors(flow, contracts, flows)
+    yield from types(flow, contracts, flows)
+    yield from saga(flow, contracts, flows)
+    yield from commit(flow, contracts, flows)
+    yield from time(flow, contracts)
+    yield from choreography(flow, contracts, flows)

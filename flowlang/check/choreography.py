@@ -8,9 +8,8 @@ it and answers with the one that acts first in it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import assert_never
 
-from flowlang.check.resolve import event_of, observes, taking_part
+from flowlang.check.resolve import Flows, event_of, observes, taking_part
 from flowlang.check.walk import branch_body, expressions, reads, statements
 from flowlang.check.words.choreography import CannotHear, CannotStart, NobodyDecides, TwoWaiters
 from flowlang.contract import Contracts
@@ -19,7 +18,7 @@ from flowlang.expression.tree import Expr
 from flowlang.language import tree
 
 
-def choreography(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+def choreography(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
     """Findings about decisions and waits that no service can take."""
     owner = run_owner(flow, contracts)
     if owner is None:
@@ -84,7 +83,7 @@ def _waits(same: list[tree.WaitEvent], placing: _Placing, contracts: Contracts) 
     owner = named[0].text if named else placing.waits[id(first)]
     if not observes(owner, first.event, contracts):
         able = [
-            service for service in taking_part(placing.flow, contracts) if observes(service, first.event, contracts)
+            service for service in taking_part(placing.flow, contracts, {}) if observes(service, first.event, contracts)
         ]
         why = f"`{owner}` waits because {'`at` names it' if named else 'it acts next'}"
         yield CannotHear(
@@ -147,7 +146,7 @@ class _Placing:
             case tree.Return():
                 return self.owner
             case _:
-                assert_never(statement)
+                return after
 
     def branch(self, branch: tree.Branch | tree.Statement, owner: str) -> str:
         first = self.block(branch_body(branch), owner)

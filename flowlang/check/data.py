@@ -24,7 +24,14 @@ WHY = {
     "fork": "branches of a fork run at the same time and do not see their siblings",
     "switch": "cases of a switch exclude each other",
     "scope": "a handler runs when the body of its scope is gone, and sees nothing of it",
+    "race": "alternatives of a race exclude each other",
+    "each": "what the body of a `for each` names is gone after each item; `as` collects what it yields",
+    "alongside": "what runs alongside sees what was known when its scope began, and nobody sees what it names",
+    "undo": "the block of `compensate` runs only when its scope is undone",
 }
+
+CLOSED = ("each", "alongside", "undo")
+"""Arms of which nothing is seen outside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +112,11 @@ def unseen(ref: Ref, arms: tuple[Arm, ...], declared: dict[str, list[Declared]])
         return None
     first = values[0]
     related = (Label(first.name.span, "defined here"),)
+    closed = next((arm.kind for arm in first.arms if arm.kind in CLOSED and arm not in arms), None)
     parted = next((arm for arm in (apart(arms, each.arms) for each in values) if arm is not None), None)
-    if parted is not None:
-        return NotVisible(span=ref.span, related=related, name=ref.name, why=WHY[parted.kind])
+    if parted is not None or (closed is not None and first.name.span.start < ref.span.start):
+        why = WHY[parted.kind if parted is not None else closed or "end"]
+        return NotVisible(span=ref.span, related=related, name=ref.name, why=why)
     if len(first.arms) <= len(arms) and first.what == "event" and first.name.span.start < ref.span.start:
         return NotVisible(span=ref.span, related=related, name=ref.name, why=WHY["wait"])
     if first.name.span.start > ref.span.start or len(first.arms) <= len(arms):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from flowlang.check.names import listed, meant
-from flowlang.check.resolve import operation_of
+from flowlang.check.resolve import Flows, child_of, operation_of
 from flowlang.check.walk import bodies, statements
 from flowlang.check.words.data import DeadCatch
 from flowlang.check.words.names import AmbiguousError, ErrorNotRaised
@@ -16,8 +16,9 @@ from flowlang.language import tree
 from flowlang.source import Span
 
 ENGINE = ("ExpressionError", "InvalidInput", "InvalidOutput", "LimitReached", "Timeout", "Unavailable")
-NEVER_YET = "LimitReached"
-"""The error of `repeat`; nothing else raises it, so it is not said to be possible."""
+LIMIT = "LimitReached"
+"""The one of them that is not raised by whatever is called: it comes from a `repeat`, and from a flow that runs itself too
+often."""
 
 
 @dataclass(slots=True)
@@ -35,37 +36,91 @@ class Raised:
         self.complete = self.complete and other.complete
 
 
-def errors(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+def errors(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
     """Findings about the errors that `flow` names."""
+    raising = Raising(contracts, flows)
     for statement in statements(flow.body):
-        if isinstance(statement, tree.Step) and statement.retry is not None:
-            can = raised(tree.Block((statement,), statement.span), contracts)
+        if isinstance(statement, tree.Step) and statement.retry is not None and not statement.call.runs_flow:
+            can = raising.block(tree.Block((statement,), statement.span))
             for error in statement.retry.errors:
                 yield from _error(error, can)
         elif isinstance(statement, tree.Scope):
-            yield from _catches(statement, raised(statement.body, contracts))
+            if statement.retry is not None:
+                can = raising.attempt(statement)
+                for error in statement.retry.errors:
+                    yield from _error(error, can)
+            yield from _catches(statement, raising.caught(statement))
 
 
-def raised(block: tree.Block, contracts: Contracts) -> Raised:
-    """What can come out of `block`, apart from the engine's own errors."""
-    found = Raised()
-    for statement in block.statements:
+@dataclass(frozen=True, slots=True)
+class Raising:
+    """What can come out of the parts of a flow, apart from the engine's own errors. `above` are the flows whose bodies are
+    under way, so that one that runs itself comes to an end."""
+
+    contracts: Contracts
+    flows: Flows
+    above: tuple[int, ...] = ()
+
+    def block(self, block: tree.Block) -> Raised:
+        """What can come out of `block`."""
+        found = Raised()
+        for statement in block.statements:
+            found.add(self.statement(statement))
+        return found
+
+    def statement(self, statement: tree.Statement) -> Raised:
+        """What can come out of `statement`."""
         match statement:
+            case tree.Step() if statement.call.runs_flow:
+                return self.child(statement.call)
             case tree.Step():
-                operation = operation_of(statement.call, contracts)
-                found.complete = found.complete and operation is not None
-                for error in operation.errors if operation is not None else ():
-                    found.errors.setdefault(error, set()).add(statement.call.service.text)
+                operation = operation_of(statement.call, self.contracts)
+                named = () if operation is None else operation.errors
+                return Raised({error: {statement.call.service.text} for error in named}, operation is not None)
             case tree.Fail():
-                found.errors.setdefault(statement.error.text, set()).add("")
+                return Raised({statement.error.text: {""}})
+            case tree.Repeat(otherwise=None):
+                found = self.block(statement.body)
+                found.add(Raised({LIMIT: {""}}))
+                return found
             case tree.Scope():
-                found.add(_left(statement, raised(statement.body, contracts)))
+                found = _left(statement, self.caught(statement))
                 for catch in statement.catches:
-                    found.add(raised(catch.body, contracts))
+                    found.add(self.block(catch.body))
+                return found
             case _:
+                found = Raised()
                 for body in bodies(statement):
-                    found.add(raised(body, contracts))
-    return found
+                    found.add(self.block(body))
+                return found
+
+    def child(self, call: tree.Call) -> Raised:
+        """What can come out of another flow: after its `commit` nothing does but what it says itself."""
+        child = child_of(call, self.flows)
+        if child is None:
+            return Raised(complete=False)
+        if id(child.flow) in self.above:
+            return Raised({LIMIT: {""}})
+        inside = Raising(child.contracts, child.flows, (*self.above, id(child.flow)))
+        return inside.block(child.flow.body)
+
+    def attempt(self, scope: tree.Scope) -> Raised:
+        """What a `retry` of the scope can take: its body, and what runs alongside."""
+        found = self.block(scope.body)
+        for reaction in scope.reactions:
+            if reaction.alongside:
+                found.add(self.block(reaction.body))
+        return found
+
+    def caught(self, scope: tree.Scope) -> Raised:
+        """What a `catch` of the scope can take: an attempt, and whatever handles its interruption."""
+        found = self.attempt(scope)
+        for reaction in scope.reactions:
+            if not reaction.alongside:
+                found.add(self.block(reaction.body))
+        if scope.limit is not None:
+            found.add(self.block(scope.limit.otherwise))
+        return found
 
 
 def _left(scope: tree.Scope, inside: Raised) -> Raised:
@@ -113,14 +168,14 @@ def _error(error: tree.ErrorRef, can: Raised) -> Iterator[Diagnostic]:
     if error.service is not None:
         if error.service.text in services or not can.complete:
             return
-    elif name in ENGINE or services or not can.complete:
+    elif services or not can.complete or (name in ENGINE and name != LIMIT):
         if len(services - {""}) > 1:
             said = sorted(services - {""})
             yield AmbiguousError(
                 span=error.span, error=name, services=" and ".join(f"`{each}`" for each in said), first=said[0]
             )
         return
-    known = [*sorted(can.errors), *(each for each in ENGINE if each != NEVER_YET)]
+    known = [*sorted(can.errors), *(each for each in ENGINE if each != LIMIT)]
     if error.service is None:
         yield ErrorNotRaised(span=error.span, hint=meant(name, known), error=name, known=listed(known))
         return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import assert_never
 
 from flowlang.check.resolve import (
     BUILT_IN,
+    Flows,
+    child_of,
     event_of,
     events,
     operation_of,
@@ -17,13 +19,26 @@ from flowlang.check.resolve import (
     taking_part,
     type_owners,
 )
-from flowlang.check.walk import bodies, branch_body, expressions, reads, returns, statements, within
+from flowlang.check.walk import (
+    bodies,
+    branch_body,
+    expressions,
+    listening,
+    named_at,
+    reads,
+    returns,
+    statements,
+    within,
+)
 from flowlang.check.words.names import (
     AmbiguousType,
     DuplicateName,
+    FlowStartsByEvent,
     HiddenName,
     NotTakingPart,
+    UndoneByFlow,
     UnknownEvent,
+    UnknownFlow,
     UnknownOperation,
     UnknownService,
     UnknownType,
@@ -34,15 +49,12 @@ from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression.names import macro_variable
 from flowlang.expression.tree import Expr, Method
 from flowlang.language import tree
-from flowlang.language.words import NotYet
-
-SUB_FLOWS = "flow"
-"""What stands in place of the service where another flow is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """One of the parts of a block that do not see each other: `kind` is `fork`, `switch`, `scope` or `wait`."""
+    """One of the parts of a block that do not see each other: `kind` is `fork`, `switch`, `scope`, `wait` or `race`, or
+    `alongside` or `undo` for those parts of a scope; or the body of a `for each`, of which nothing is seen outside."""
 
     block: int  # identity of the statement
     kind: str
@@ -60,24 +72,28 @@ class Declared:
     """A name where it is declared: `what` it is, and the arms around it from the outside in."""
 
     name: tree.Name
-    what: str  # parameter | step | let | event | error | branch | scope
+    what: str  # parameter | step | let | event | error | branch | scope | item | list | carried
     arms: tuple[Arm, ...] = ()
 
 
-def names(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+TOGETHER = {"fork", "alongside", "undo"}
+"""Arms that do not see their siblings, and yet do not exclude them."""
+
+
+def names(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
     """Findings about the names of `flow`."""
-    declared = list(declarations(flow))
+    declared = sorted(declarations(flow), key=lambda each: each.name.span.start)
     yield from _duplicates(declared)
     yield from _hidden(flow, {each.name.text: each for each in reversed(declared)})
     yield from _unused(flow)
     yield from _types(flow, contracts)
-    yield from _calls(flow, contracts)
+    yield from _calls(flow, contracts, flows)
     yield from _events(flow, contracts)
-    yield from _places(flow, contracts)
+    yield from _places(flow, contracts, flows)
 
 
 def declarations(flow: tree.Flow) -> Iterator[Declared]:
-    """Every name that `flow` declares, in source order."""
+    """Every name that `flow` declares, a block before its parts."""
     yield from (Declared(param.name, "parameter") for param in flow.params)
     if flow.start is not None and flow.start.bind is not None:
         yield Declared(flow.start.bind, "event")
@@ -108,18 +124,73 @@ def _declared(block: tree.Block, arms: tuple[Arm, ...]) -> Iterator[Declared]:
                 if isinstance(statement.limit, tree.Within):
                     late = statement.limit.otherwise
                     yield from _declared(late, (*arms, Arm(here, "wait", 1, returns(late))))
+            case tree.Race():
+                for number, alternative in enumerate(statement.alternatives):
+                    yield from _handler(alternative, "event", (*arms, Arm(here, "race", number)))
+                if isinstance(statement.limit, tree.After):
+                    late = statement.limit.body
+                    last = len(statement.alternatives)
+                    yield from _declared(late, (*arms, Arm(here, "race", last, returns(late))))
+            case tree.ForEach():
+                inside = (*arms, Arm(here, "each", 0))
+                yield Declared(statement.variable, "item", inside)
+                if statement.bind is not None:
+                    yield Declared(statement.bind, "list", arms)
+                yield from _declared(statement.body, inside)
+            case tree.Repeat():
+                yield from (Declared(carried.name, "carried", arms) for carried in statement.carried)
+                yield from _declared(statement.body, arms)
+                if statement.otherwise is not None:
+                    late = statement.otherwise
+                    yield from _declared(late, (*arms, Arm(here, "repeat", 1, returns(late))))
             case tree.Scope():
                 yield Declared(statement.name, "scope", arms)
-                yield from _declared(statement.body, (*arms, Arm(here, "scope", 0)))
-                for number, catch in enumerate(statement.catches, 1):
-                    inside = (*arms, Arm(here, "scope", number, returns(catch.body)))
-                    if catch.bind is not None:
-                        yield Declared(catch.bind, "error", inside)
-                    yield from _declared(catch.body, inside)
-            case tree.Emit() | tree.Fail() | tree.Return():
+                yield from _scope(statement, arms)
+            case tree.Orchestrate():
+                yield from _declared(statement.body, arms)
+            case (
+                tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield()
+            ):
                 pass
             case _:
                 assert_never(statement)
+
+
+def _scope(scope: tree.Scope, arms: tuple[Arm, ...]) -> Iterator[Declared]:
+    for arm, part in parts_of(scope):
+        match part:
+            case tree.Catch():
+                yield from _handler(part, "error", (*arms, arm))
+            case tree.OnEvent():
+                yield from _handler(part, "event", (*arms, arm))
+            case tree.Block():
+                yield from _declared(part, (*arms, arm))
+            case _:
+                assert_never(part)
+
+
+def parts_of(scope: tree.Scope) -> Iterator[tuple[Arm, tree.Block | tree.Catch | tree.OnEvent]]:
+    """The parts of a scope that do not see each other, each with its arm: the body, the handlers, the `else` of `within`,
+    and the block that undoes it."""
+    here = id(scope)
+    yield Arm(here, "scope", 0), scope.body
+    number = 0
+    for number, handler in enumerate((*scope.catches, *scope.reactions), 1):
+        if isinstance(handler, tree.OnEvent) and handler.alongside:
+            yield Arm(here, "alongside", number), handler
+        else:
+            yield Arm(here, "scope", number, returns(handler.body)), handler
+    if scope.limit is not None:
+        yield Arm(here, "scope", number + 1, returns(scope.limit.otherwise)), scope.limit.otherwise
+    if scope.undo is not None:
+        yield Arm(here, "undo", number + 2), scope.undo
+
+
+def _handler(handler: tree.Catch | tree.OnEvent, what: str, inside: tuple[Arm, ...]) -> Iterator[Declared]:
+    inside = (*inside[:-1], replace(inside[-1], returns=returns(handler.body)))
+    if handler.bind is not None:
+        yield Declared(handler.bind, what, inside)
+    yield from _declared(handler.body, inside)
 
 
 # ---------------------------------------------------------------- the flow's own names
@@ -137,14 +208,17 @@ def _duplicates(declared: list[Declared]) -> Iterator[Diagnostic]:
 
 
 def _may_repeat(later: Declared, earlier: Declared) -> bool:
-    """Two lets may share a name when never both of them run: they are in different arms, or the flow ends behind the
-    earlier one (the rest of the flow is then understood to stand in the other arm)."""
-    if not (later.what == earlier.what == "let"):
-        return False
-    parted = apart(later.arms, earlier.arms)
-    if parted is not None:
-        return parted.kind != "fork"
-    inside = list(takewhile(lambda arm: not arm.caught, (arm for arm in earlier.arms if arm not in later.arms)))
+    """Two lets may share a name when never both of them run."""
+    return later.what == earlier.what == "let" and exclusive(later.arms, earlier.arms)
+
+
+def exclusive(later: tuple[Arm, ...], earlier: tuple[Arm, ...]) -> bool:
+    """Whether never both of two places are reached: they are in different arms, or the flow ends behind the earlier one
+    (the rest of the flow is then understood to stand in the other arm)."""
+    parted = apart(later, earlier), apart(earlier, later)
+    if parted[0] is not None and parted[1] is not None:
+        return not {parted[0].kind, parted[1].kind} & TOGETHER
+    inside = list(takewhile(lambda arm: not arm.caught, (arm for arm in earlier if arm not in later)))
     return any(arm.returns for arm in inside)
 
 
@@ -223,18 +297,43 @@ def _unknown_type(ref: tree.NamedType, known: list[str]) -> Diagnostic:
     return UnknownType(span=ref.name.span, hint=meant(ref.name.text, known), name=name, known=listed(known))
 
 
-def _calls(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+def _calls(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
     for statement in statements(flow.body):
-        if isinstance(statement, tree.Step):
+        if not isinstance(statement, tree.Step):
+            continue
+        if not statement.call.runs_flow:
             yield from _call(statement.call, contracts)
-            if isinstance(statement.undo, tree.UndoBy):
-                yield from _call(statement.undo.call, contracts)
+        elif statement.call.operation.text not in flows:
+            yield _unknown_flow(statement.call, flow, flows)
+        elif (child := child_of(statement.call, flows)) is not None and child.flow.start is not None:
+            related = (Label(child.flow.start.event.span, "started by this event"),)
+            span = statement.call.operation.span
+            yield FlowStartsByEvent(span=span, related=related, flow=child.flow.name.text)
+        if isinstance(statement.undo, tree.UndoBy):
+            call = statement.undo.call
+            if call.runs_flow:
+                yield UndoneByFlow(span=call.service.span.to(call.operation.span), flow=call.operation.text)
+            else:
+                yield from _call(call, contracts)
+
+
+def _unknown_flow(call: tree.Call, flow: tree.Flow, flows: Flows) -> Diagnostic:
+    known = sorted(flows)
+    used = any(use.kind == "flows" for use in flow.uses)
+    name = call.operation.text
+    return UnknownFlow(
+        span=call.operation.span,
+        hint=meant(name, known),
+        flow=name,
+        known=f"flows that `use flows` brings in: {listed([each for each in known if each != flow.name.text])}"
+        if used
+        else "this flow has no `use flows`",
+        file=f"{name}.flow",
+    )
 
 
 def _call(call: tree.Call, contracts: Contracts) -> Iterator[Diagnostic]:
-    if call.service.text not in services(contracts) and call.service.text == SUB_FLOWS:
-        yield NotYet(span=call.service.span.to(call.operation.span), form="running another flow as a step")
-    elif call.service.text not in services(contracts):
+    if call.service.text not in services(contracts):
         yield _unknown_service(call.service, contracts)
     elif operation_of(call, contracts) is None:
         known = operations(call.service.text, contracts)
@@ -255,7 +354,8 @@ def _unknown_service(service: tree.Name, contracts: Contracts) -> Diagnostic:
 def _events(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
     named = [] if flow.start is None else [flow.start.event]
     for statement in statements(flow.body):
-        if isinstance(statement, tree.WaitEvent | tree.Emit):
+        named += [heard.event for heard in listening(statement)]
+        if isinstance(statement, tree.Emit):
             named.append(statement.event)
     for event in named:
         if event_of(event, contracts) is None:
@@ -263,13 +363,11 @@ def _events(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
             yield UnknownEvent(span=event.span, hint=meant(event.value, known), type=event.value, known=listed(known))
 
 
-def _places(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
+def _places(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
     """`owner` and every `at` name a service that takes part."""
     named = [] if flow.owner is None else [flow.owner]
-    for statement in statements(flow.body):
-        if isinstance(statement, tree.Fork | tree.Switch | tree.WaitEvent | tree.Scope) and statement.at is not None:
-            named.append(statement.at)
-    part = taking_part(flow, contracts) if named else []
+    named += [at for at in map(named_at, statements(flow.body)) if at is not None]
+    part = taking_part(flow, contracts, flows) if named else []
     if not set(part) <= set(services(contracts)):
         return  # a misspelt service may be the one that is meant
     for service in named:

@@ -12,12 +12,13 @@ from itertools import islice
 from typing import assert_never
 
 from flowlang.check.data import Known, Names, Way, come_together, optional, unseen
-from flowlang.check.names import Arm, Declared, declarations, listed, meant
-from flowlang.check.resolve import data_of, input_of, output_of
+from flowlang.check.names import Arm, Declared, declarations, listed, meant, parts_of
+from flowlang.check.resolve import Flows, data_of, input_of, output_of
 from flowlang.check.switch import cases
-from flowlang.check.walk import branch_body, reads
+from flowlang.check.walk import Listening, branch_body, reads
 from flowlang.check.words.data import Unreachable
 from flowlang.check.words.saga import UndoReadsAbsent
+from flowlang.check.words.time import NoKeyYet
 from flowlang.check.words.types import (
     LetOfTwoTypes,
     ManyReturns,
@@ -30,10 +31,13 @@ from flowlang.check.words.types import (
     StartAndParameters,
     UnknownArgument,
     WrongType,
+    YieldOfTwoTypes,
 )
 from flowlang.contract import Contracts, type_for
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression.check import bare, describe, misfit, narrow, not_json, problems, type_of
+from flowlang.expression.correlation import correlation
+from flowlang.expression.fit import common
 from flowlang.expression.text import to_text
 from flowlang.expression.tree import Binary, Expr, ListOf, MapOf, Ref, Select
 from flowlang.expression.types import (
@@ -42,7 +46,9 @@ from flowlang.expression.types import (
     DECIMAL,
     DURATION,
     INT,
+    NULL,
     STRING,
+    TIMESTAMP,
     Anything,
     Field,
     ListType,
@@ -81,21 +87,28 @@ KEYS: tuple[Type, ...] = (STRING, INT, DECIMAL)
 MOST_RETURNS = 50
 """Each early return nests the rest of the flow one level deeper, and the phases walk it recursively."""
 
+NoReturnHere = tuple[str, str]
+"""Where and why a `return` would be out of place."""
+
 FORK = "inside a fork", "branches run together, so one of them cannot end the flow for the others"
 SCOPE = "in the body of a scope", "put it behind the scope, or in a case or handler"
+LOOP = "inside a loop", "the loop has an end of its own; put it behind the loop"
+BESIDE = "in a handler that runs alongside", "the body of the scope is still under way"
+UNDO = "in a block that undoes a scope", "the flow has failed already when it runs"
 
 
-def types(flow: tree.Flow, contracts: Contracts) -> list[Diagnostic]:
+def types(flow: tree.Flow, contracts: Contracts, flows: Flows) -> list[Diagnostic]:
     """Findings about types, and about values that are not there, in `flow`."""
-    typing = _Typing(flow, contracts)
+    typing = _Typing(flow, contracts, flows)
     typing.flow_()
     return typing.found
 
 
 class _Typing:
-    def __init__(self, flow: tree.Flow, contracts: Contracts) -> None:
+    def __init__(self, flow: tree.Flow, contracts: Contracts, flows: Flows) -> None:
         self.flow = flow
         self.contracts = contracts
+        self.flows = flows
         self.found: list[Diagnostic] = []
         self.declared: dict[str, list[Declared]] = {}
         for each in declarations(flow):
@@ -105,6 +118,8 @@ class _Typing:
         self.unknown = 0
         self.returns = 0
         self.misplaced = 0
+        self.yields: list[tuple[Expr, Type]] = []  # of the `for each` around
+        self.carried: dict[str, Type] = {}  # of the `repeat` around
 
     def flow_(self) -> None:
         flow, names = self.flow, Names()
@@ -135,7 +150,7 @@ class _Typing:
 
     # ------------------------------------------------------------ statements: True when the flow never goes on after it
 
-    def block(self, block: tree.Block, names: Names, no_return: tuple[str, str] | None) -> bool:
+    def block(self, block: tree.Block, names: Names, no_return: NoReturnHere | None) -> bool:
         """`no_return` says where and why a `return` of this block would be out of place."""
         ended = said = False
         for number, statement in enumerate(block.statements):
@@ -151,7 +166,7 @@ class _Typing:
                     self.found.append(Unreachable(span=behind.span, related=related))
         return ended
 
-    def statement(self, statement: tree.Statement, names: Names, no_return: tuple[str, str] | None) -> bool:
+    def statement(self, statement: tree.Statement, names: Names, no_return: NoReturnHere | None) -> bool:
         match statement:
             case tree.Step():
                 self.step(statement, names)
@@ -167,8 +182,24 @@ class _Typing:
                 return self.switch(statement, names, no_return)
             case tree.WaitEvent():
                 return self.wait(statement, names, no_return)
+            case tree.Race():
+                return self.race(statement, names, no_return)
+            case tree.ForEach():
+                return self.each(statement, names)
+            case tree.Repeat():
+                return self.repeat(statement, names, no_return)
             case tree.Scope():
                 return self.scope(statement, names, no_return)
+            case tree.Wait(until=True):
+                self.wanted(statement.time, names, (TIMESTAMP,), "what `wait until` waits for", "a timestamp")
+                return False
+            case tree.Wait():
+                self.duration(statement.time, names, "what `wait` waits for")
+                return False
+            case tree.Commit():
+                return False
+            case tree.Orchestrate():
+                return self.block(statement.body, names, no_return)
             case tree.Emit():
                 data = data_of(statement.event, self.contracts)
                 what = f"the event `{statement.event.value}`"
@@ -181,19 +212,25 @@ class _Typing:
             case tree.Return():
                 self.returned(statement, names, no_return)
                 return True
+            case tree.Next():
+                self.next(statement, names)
+                return False
+            case tree.Yield():
+                self.yields.append((statement.value, self.typed(statement.value, names)))
+                return False
             case _:
                 assert_never(statement)
 
     def step(self, step: tree.Step, names: Names) -> None:
         self.call(step.call, names)
-        self.define(names, step.name, output_of(step.call, self.contracts))
+        self.define(names, step.name, output_of(step.call, self.contracts, self.flows))
         if isinstance(step.undo, tree.UndoBy):
             self.undoing = True
             self.call(step.undo.call, names)
             self.undoing = False
 
     def fork(self, fork: tree.Fork, names: Names) -> bool:
-        ended = False
+        ended, losing = False, fork.join in ("any", "some")
         after: dict[str, Known] = {}
         for number, branch in enumerate(fork.branches):
             inside = Names(names)
@@ -202,13 +239,14 @@ class _Typing:
                 self.wanted(when, names, (BOOL,), "the condition of a branch", "true or false")
                 inside = Names(self.narrowed(when, names, True))
             ends = self.arm(Arm(id(fork), "fork", number), branch_body(branch), inside, FORK)
-            ended = ended or (ends and when is None)
+            ended = ended or (ends and when is None and not losing)
             for name, known in inside.own.items():
-                after[name] = known if when is None else optional(known, when.span)
+                unset = when.span if when is not None else branch.span if losing else None
+                after[name] = known if unset is None else optional(known, unset)
         names.own.update(after)
         return ended
 
-    def switch(self, switch: tree.Switch, names: Names, no_return: tuple[str, str] | None) -> bool:
+    def switch(self, switch: tree.Switch, names: Names, no_return: NoReturnHere | None) -> bool:
         subject = ANY if switch.subject is None else self.typed(switch.subject, names)
         ways: list[Way] = []
         rest = names  # what is known once no case so far was true
@@ -234,36 +272,158 @@ class _Typing:
             test = Binary("==", Ref(SUBJECT, subject.span), value, value.span)
             type_of(test, self.env(value, names) | {SUBJECT: bare(kind)}, report)
 
-    def wait(self, wait: tree.WaitEvent, names: Names, no_return: tuple[str, str] | None) -> bool:
+    def wait(self, wait: tree.WaitEvent, names: Names, no_return: NoReturnHere | None) -> bool:
         seen = Names(names)
-        if wait.bind is not None:
-            self.define(seen, wait.bind, data_of(wait.event, self.contracts))
-        if wait.where is not None:
-            self.wanted(wait.where, seen, (BOOL,), "`where`", "true or false")
+        self.heard(wait, seen)
         ways = [Way(seen, False, wait.event.span)]
         if isinstance(wait.limit, tree.Within):
-            self.wanted(wait.limit.time, names, (DURATION,), "the limit of a wait", "a duration such as `3d`")
+            self.duration(wait.limit.time, names, "the limit of a wait")
             late = Names(names)
             ends = self.arm(Arm(id(wait), "wait", 1), wait.limit.otherwise, late, no_return)
             ways.append(Way(late, ends, wait.limit.otherwise.span))
         return self.together(names, ways)
 
-    def scope(self, scope: tree.Scope, names: Names, no_return: tuple[str, str] | None) -> bool:
-        inner = no_return or SCOPE
-        ways = [self.way(Arm(id(scope), "scope", 0), scope.body, Names(names), inner)]
-        for number, catch in enumerate(scope.catches, 1):
-            inside = Names(names)
-            if catch.bind is not None:
-                self.define(inside, catch.bind, ERROR)
-            ways.append(self.way(Arm(id(scope), "scope", number), catch.body, inside, no_return))
-        return self.together(names, ways)
+    def heard(self, listening: Listening, seen: Names) -> None:
+        """The event's name goes into `seen`. What it is compared with must be there when the run begins to listen."""
+        if listening.where is not None and listening.bind is not None:
+            found = correlation(listening.where, listening.bind.text)
+            if found is not None:
+                quiet = {ref.name: known.type for ref in reads(found[1]) if (known := seen.get(ref.name)) is not None}
+                kind = type_of(found[1], quiet, lambda finding: None)
+                if isinstance(kind, Maybe) or kind == NULL:
+                    said = f"`{found[1].span.text}`"
+                    related = unset(found[1], found[1].span, seen)
+                    self.found.append(NoKeyYet(span=found[1].span, related=related, value=said))
+        if listening.bind is not None:
+            self.define(seen, listening.bind, data_of(listening.event, self.contracts))
+        if listening.where is not None:
+            self.wanted(listening.where, seen, (BOOL,), "`where`", "true or false")
 
-    def way(self, arm: Arm, body: tree.Block, names: Names, no_return: tuple[str, str] | None) -> Way:
+    def handler(self, arm: Arm, handler: tree.OnEvent, names: Names, no_return: NoReturnHere | None) -> Way:
+        self.arms = (*self.arms, arm)
+        self.heard(handler, names)
+        self.arms = self.arms[:-1]
+        return self.way(arm, handler.body, names, no_return)
+
+    def duration(self, time: Expr, names: Names, what: str) -> None:
+        self.wanted(time, names, (DURATION,), what, "a duration such as `3d`")
+
+    def race(self, race: tree.Race, names: Names, no_return: NoReturnHere | None) -> bool:
+        ways = [
+            self.handler(Arm(id(race), "race", number), alternative, Names(names), no_return)
+            for number, alternative in enumerate(race.alternatives)
+        ]
+        if isinstance(race.limit, tree.After):
+            self.duration(race.limit.time, names, "the time after `after`")
+            arm = Arm(id(race), "race", len(race.alternatives))
+            ways.append(self.way(arm, race.limit.body, Names(names), no_return))
+        return self.together(names, ways) if ways else isinstance(race.limit, tree.Forever)
+
+    def each(self, loop: tree.ForEach, names: Names) -> bool:
+        kind = self.typed(loop.items, names)
+        item: Type = ANY
+        if isinstance(kind, Maybe):
+            self.absent(loop.items, "`for each`", names)
+            kind = kind.item
+        if isinstance(kind, ListType):
+            item = kind.item
+        elif not isinstance(kind, Anything):
+            self.found.append(
+                WrongType(span=loop.items.span, what="what `for each` goes over", problem=f"it is {describe(kind)}, not a list")
+            )
+        inside = Names(names)
+        self.define(inside, loop.variable, item)
+        outer, self.yields = self.yields, []
+        outside, self.carried = self.carried, {}
+        self.arm(Arm(id(loop), "each", 0), loop.body, inside, LOOP)
+        yields, self.yields = self.yields, outer
+        self.carried = outside
+        if loop.bind is not None:
+            self.define(names, loop.bind, ListType(self.collected(yields)))
+        return False  # the list may be empty
+
+    def collected(self, yields: list[tuple[Expr, Type]]) -> Type:
+        """The common type of what a loop yields."""
+        found: Type | None = None
+        for expr, kind in yields:
+            both = kind if found is None else common(found, kind)
+            if both is None:
+                first, known = yields[0]
+                related = (Label(first.span, f"{describe(known)} here"),)
+                self.found.append(YieldOfTwoTypes(span=expr.span, related=related, here=describe(kind), there=describe(known)))
+                return ANY
+            found = both
+        return ANY if found is None else found
+
+    def repeat(self, loop: tree.Repeat, names: Names, no_return: NoReturnHere | None) -> bool:
+        outside, self.carried = self.carried, {}
+        for carried in loop.carried:
+            kind = self.typed(carried.value, names)
+            if isinstance(kind, Maybe):
+                self.absent(carried.value, f"`{carried.name.text}`", names)
+                kind = kind.item
+            self.carried[carried.name.text] = kind
+        for carried in loop.carried:  # none sees another
+            self.define(names, carried.name, self.carried[carried.name.text])
+        ended = self.block(loop.body, names, LOOP)
+        self.wanted(loop.until, names, (BOOL,), "`until`", "true or false")
+        if loop.every is not None:
+            self.duration(loop.every, names, "the pause of a `repeat`")
+        self.carried = outside
+        if loop.otherwise is not None:
+            late = Names(names)
+            ends = self.arm(Arm(id(loop), "repeat", 1), loop.otherwise, late, no_return)
+            self.together(names, [Way(Names(names), ended, loop.until.span), Way(late, ends or ended, loop.otherwise.span)])
+        return ended
+
+    def next(self, statement: tree.Next, names: Names) -> None:
+        want = self.carried.get(statement.name.text)
+        if want is None:
+            self.typed(statement.value, names)  # what is wrong with its place is found by `loops`
+        else:
+            self.fit(
+                statement.value,
+                self.typed(statement.value, names),
+                want,
+                f"the next `{statement.name.text}`",
+                names,
+                None,
+            )
+
+    def scope(self, scope: tree.Scope, names: Names, no_return: NoReturnHere | None) -> bool:
+        ways: list[Way] = []
+        for arm, part in parts_of(scope):
+            inside = Names(names)
+            match part:
+                case tree.Block() if arm.kind == "undo":
+                    continue
+                case tree.Block():
+                    body = part is scope.body
+                    if not body and scope.limit is not None:
+                        self.duration(scope.limit.time, names, "the limit of a scope")
+                    ways.append(self.way(arm, part, inside, (no_return or SCOPE) if body else no_return))
+                case tree.Catch():
+                    if part.bind is not None:
+                        self.define(inside, part.bind, ERROR)
+                    ways.append(self.way(arm, part.body, inside, no_return))
+                case tree.OnEvent(alongside=True):
+                    self.handler(arm, part, inside, no_return or BESIDE)
+                case tree.OnEvent():
+                    ways.append(self.handler(arm, part, inside, no_return))
+                case _:
+                    assert_never(part)
+        ended = self.together(names, ways)
+        for arm, part in parts_of(scope):
+            if isinstance(part, tree.Block) and arm.kind == "undo":
+                self.way(arm, part, Names(names), no_return or UNDO)
+        return ended
+
+    def way(self, arm: Arm, body: tree.Block, names: Names, no_return: NoReturnHere | None) -> Way:
         # A case in the body of a scope is a case again: only a fork around it forbids its `return`.
-        no_return = None if no_return is SCOPE and arm.kind != "scope" else no_return
+        no_return = None if no_return is SCOPE and arm.kind not in ("scope", "alongside") else no_return
         return Way(names, self.arm(arm, body, names, no_return), body.span)
 
-    def arm(self, arm: Arm, body: tree.Block, names: Names, no_return: tuple[str, str] | None) -> bool:
+    def arm(self, arm: Arm, body: tree.Block, names: Names, no_return: NoReturnHere | None) -> bool:
         self.arms = (*self.arms, arm)
         ends = self.block(body, names, no_return)
         self.arms = self.arms[:-1]
@@ -284,7 +444,7 @@ class _Typing:
             )
         return ends
 
-    def returned(self, statement: tree.Return, names: Names, no_return: tuple[str, str] | None) -> None:
+    def returned(self, statement: tree.Return, names: Names, no_return: NoReturnHere | None) -> None:
         self.misplaced += no_return is not None
         if self.flow.output is None:
             self.typed(statement.value, names)
@@ -302,7 +462,7 @@ class _Typing:
     # ------------------------------------------------------------ calls
 
     def call(self, call: tree.Call, names: Names) -> None:
-        want = input_of(call, self.contracts)
+        want = input_of(call, self.contracts, self.flows)
         what = f"`{call.service.text}.{call.operation.text}`"
         span = call.service.span.to(call.operation.span)
         match call.args:

@@ -9,6 +9,7 @@ from flowlang.expression.names import macro_variable
 from flowlang.expression.tree import Expr, Method, Ref
 from flowlang.expression.walk import parts
 from flowlang.language import tree
+from flowlang.source import Span
 
 
 def statements(block: tree.Block) -> Iterator[tree.Statement]:
@@ -22,19 +23,47 @@ def statements(block: tree.Block) -> Iterator[tree.Statement]:
 def bodies(statement: tree.Statement) -> tuple[tree.Block, ...]:
     """The blocks directly inside `statement`; the branches of a fork as blocks."""
     match statement:
-        case tree.Step() | tree.Let() | tree.Emit() | tree.Fail() | tree.Return():
+        case tree.Step() | tree.Let():
             return ()
         case tree.Sequence():
             return (statement.body,)
         case tree.Fork():
             return tuple(branch_body(branch) for branch in statement.branches)
+        case tree.Switch() | tree.WaitEvent() | tree.Race():
+            return ways(statement)
+        case tree.ForEach():
+            return (statement.body,)
+        case tree.Repeat():
+            return (statement.body,) if statement.otherwise is None else (statement.body, statement.otherwise)
+        case tree.Scope():
+            beside = tuple(reaction.body for reaction in statement.reactions if reaction.alongside)
+            return (*ways(statement), *beside, *(() if statement.undo is None else (statement.undo,)))
+        case tree.Orchestrate():
+            return (statement.body,)
+        case (
+            tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield()
+        ):
+            return ()
+        case _:
+            assert_never(statement)
+
+
+def ways(statement: tree.Switch | tree.WaitEvent | tree.Race | tree.Scope) -> tuple[tree.Block, ...]:
+    """The blocks of `statement` of which one and no other is behind it: cases, alternatives, a body and its handlers."""
+    match statement:
         case tree.Switch():
             arms = tuple(case.body for case in statement.cases)
             return arms if statement.default is None else (*arms, statement.default)
         case tree.WaitEvent():
             return (statement.limit.otherwise,) if isinstance(statement.limit, tree.Within) else ()
+        case tree.Race():
+            firsts = tuple(alternative.body for alternative in statement.alternatives)
+            return (*firsts, statement.limit.body) if isinstance(statement.limit, tree.After) else firsts
         case tree.Scope():
-            return (statement.body, *(catch.body for catch in statement.catches))
+            handlers = [catch.body for catch in statement.catches]
+            handlers += [reaction.body for reaction in statement.reactions if not reaction.alongside]
+            handlers += [] if statement.limit is None else [statement.limit.otherwise]
+            return (statement.body, *handlers)
         case _:
             assert_never(statement)
 
@@ -51,13 +80,23 @@ def returns(block: tree.Block) -> bool:
 
 def _returns(statement: tree.Statement) -> bool:
     match statement:
-        case tree.Return():
-            return True
+        case tree.Step() | tree.Let():
+            return False
+        case tree.Sequence():
+            return returns(statement.body)
         case tree.Switch(default=None) | tree.Fork() | tree.WaitEvent():
             return False
-        case tree.Sequence() | tree.Switch() | tree.Scope():
-            return all(returns(body) for body in bodies(statement))
-        case tree.Step() | tree.Let() | tree.Emit() | tree.Fail():
+        case tree.Switch() | tree.Race() | tree.Scope():
+            return all(returns(body) for body in ways(statement))
+        case tree.ForEach() | tree.Repeat() | tree.Wait() | tree.Commit():
+            return False
+        case tree.Orchestrate():
+            return returns(statement.body)
+        case tree.Emit() | tree.Fail():
+            return False
+        case tree.Return():
+            return True
+        case tree.Next() | tree.Yield():
             return False
         case _:
             assert_never(statement)
@@ -70,9 +109,9 @@ def expressions(statement: tree.Statement) -> Iterator[Expr]:
             yield from arguments(statement.call)
             if isinstance(statement.undo, tree.UndoBy):
                 yield from arguments(statement.undo.call)
-        case tree.Let() | tree.Return():
+        case tree.Let():
             yield statement.value
-        case tree.Sequence() | tree.Scope():
+        case tree.Sequence():
             pass
         case tree.Fork():
             for branch in statement.branches:
@@ -83,19 +122,66 @@ def expressions(statement: tree.Statement) -> Iterator[Expr]:
                 yield statement.subject
             for case in statement.cases:
                 yield from case.values
-        case tree.WaitEvent():
-            if statement.where is not None:
-                yield statement.where
-            if isinstance(statement.limit, tree.Within):
+        case tree.WaitEvent() | tree.Race() | tree.Scope():
+            yield from (heard.where for heard in listening(statement) if heard.where is not None)
+            if isinstance(statement.limit, tree.Within | tree.After):
                 yield statement.limit.time
+        case tree.ForEach():
+            yield statement.items
+        case tree.Repeat():
+            yield from (carried.value for carried in statement.carried)
+            yield statement.until
+            if statement.every is not None:
+                yield statement.every
+        case tree.Wait():
+            yield statement.time
+        case tree.Commit() | tree.Orchestrate():
+            pass
         case tree.Emit():
             if statement.data is not None:
                 yield statement.data
         case tree.Fail():
             if statement.message is not None:
                 yield statement.message
+        case tree.Return() | tree.Next() | tree.Yield():
+            yield statement.value
         case _:
             assert_never(statement)
+
+
+Listening = tree.WaitEvent | tree.OnEvent
+"""What waits for an event: a wait, an alternative of a race, a reaction of a scope."""
+
+
+def listening(statement: tree.Statement) -> tuple[Listening, ...]:
+    """What `statement` itself listens for, in source order."""
+    match statement:
+        case tree.WaitEvent():
+            return (statement,)
+        case tree.Race():
+            return statement.alternatives
+        case tree.Scope():
+            return statement.reactions
+        case _:
+            return ()
+
+
+def named_at(statement: tree.Statement) -> tree.Name | None:
+    """The service that `at` names in `statement`."""
+    match statement:
+        case (
+            tree.Fork()
+            | tree.Switch()
+            | tree.WaitEvent()
+            | tree.Race()
+            | tree.ForEach()
+            | tree.Repeat()
+            | tree.Scope()
+            | tree.Orchestrate()
+        ):
+            return statement.at
+        case _:
+            return None
 
 
 def arguments(call: tree.Call) -> Iterator[Expr]:
@@ -134,3 +220,9 @@ def within(expr: Expr) -> Iterator[tuple[Expr, frozenset[str]]]:
             of, _, *rest = parts(part)
             waiting += [(inner, variables | {variable.name}) for inner in reversed(rest)]
             waiting.append((of, variables))
+
+
+def opening(span: Span, word: str) -> Span:
+    """The word that a block begins with; in YAML it may stand elsewhere, and the whole is pointed at."""
+    head = Span(span.source, span.start, span.start + len(word))
+    return head if head.text == word else span

@@ -11,13 +11,14 @@ class CannotHear(Diagnostic):
 
     code = "FL0601"
     choreography_only = True
-    message = "`{service}` waits here, and cannot observe `{type}`"
+    message = "`{service}` would listen here, and cannot observe `{type}`"
     label = "published by `{publisher}`"
     note = "{why}"
     help = "{fix}list the event under `hears` in the contract of `{service}`"
     explanation = (
-        "In a choreography one service owns each wait: the one that `at` names, otherwise the next one in the flow. It must be "
-        "able to observe the event: it publishes the event itself, or lists it under `hears` in its contract."
+        "In a choreography one service owns each wait, each race and each scope that reacts to events: the one that `at` "
+        "names, otherwise the next one in the flow. It must be able to observe the event: it publishes the event itself, or "
+        "lists it under `hears` in its contract."
     )
     bad = example("""
         step place = orders.place(order) { compensate orders.cancel(orderId: order.id) }
@@ -80,10 +81,11 @@ class TwoWaiters(Diagnostic):
     code = "FL0603"
     choreography_only = True
     message = "`{type}` is awaited by `{here}` here and by `{there}` elsewhere"
-    help = "let one service own both waits: `at {there}`"
+    help = "let one service own both: `at {there}`"
     explanation = (
-        "An event satisfies one wait of a run. Which one is a decision, and a decision has one owner; so all waits of a flow on "
-        "one type of event belong to one service: the one that `at` names, otherwise the next one after the first of them."
+        "An event satisfies one wait of a run. Which one is a decision, and a decision has one owner; so all waits, races and "
+        "handlers of a flow for one type of event belong to one service: the one that `at` names, otherwise the next one after "
+        "the first of them."
     )
     bad = example("""
         step place = orders.place(order) { compensate orders.cancel(orderId: order.id) }
@@ -131,3 +133,34 @@ class NobodyDecides(Diagnostic):
         }
         step place = orders.place(order)
     """)
+
+
+class NobodyHears(Diagnostic):
+    """No service of the flow can observe the event."""
+
+    code = "FL0605"
+    choreography_only = True
+    message = "no service of this flow can observe `{type}`"
+    label = "published by `{publisher}`"
+    note = "services that take part: {known}"
+    help = "list the event under `hears` in the contract of `{service}`, which would listen here"
+    explanation = (
+        "In a choreography one service owns each wait, each race and each scope that reacts to events. It has to take part in "
+        "the flow, and to observe the event: it publishes it, or lists it under `hears` in its contract. Here no service that "
+        "takes part does."
+    )
+    bad = example("""
+        step count = orders.count()
+        wait for event "stock.arrived" as stock where stock.reservationId == order.id within 3d else fail TooLate
+        step place = orders.place(order)
+    """)
+    good = example("""
+        step count = orders.count()
+        wait for event "delivery.confirmed" as there where there.shipmentId == order.id within 3d else fail TooLate
+        step place = orders.place(order)
+    """)
+
+    service: str
+    type: str
+    publisher: str
+    known: str

@@ -36,7 +36,8 @@ class NotVisible(Diagnostic):
     explanation = (
         "Branches of a fork run at the same time, so none sees what a sibling defines. A handler runs when the body of its "
         "scope is wholly gone, so it sees nothing of the body. The `else` of a wait runs because the event did not come. "
-        "Cases of a switch exclude each other."
+        "Cases of a switch and alternatives of a race exclude each other. What the body of a `for each`, a handler that runs "
+        "alongside or a block that undoes names is not there outside of it."
     )
     bad = example("""
         fork {
@@ -60,7 +61,7 @@ class Unreachable(Diagnostic):
     message = "nothing gets to this statement"
     explanation = (
         "`fail` and `return` end the path that they stand on. What follows them in the same block, or follows a block of which "
-        "every path ends so, can never run."
+        "every path ends so, can never run; nor does what follows a race with `forever` of which every alternative ends so."
     )
     bad = example("""
         fail Closed

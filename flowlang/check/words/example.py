@@ -1,6 +1,7 @@
 """A whole flow around a few statements, for the examples of the diagnostics.
 
-The contracts that the examples use are in `flowlang/check/examples/contracts`.
+The contracts that the examples use are in `flowlang/check/examples/contracts`, the flows that they run in
+`flowlang/check/examples/flows`.
 """
 
 from __future__ import annotations
@@ -10,4 +11,6 @@ from textwrap import dedent, indent
 
 def example(body: str, head: str = "example(order: Order)") -> str:
     """A flow with `body`."""
-    return f'use contracts "contracts/*.yaml"\n\nflow {head} {{\n{indent(dedent(body).strip(), "  ")}\n}}\n'
+    body = indent(dedent(body).strip(), "  ")
+    flows = 'use flows "flows/*.flow"\n' if "= flow." in body else ""
+    return f'use contracts "contracts/*.yaml"\n{flows}\nflow {head} {{\n{body}\n}}\n'

@@ -225,3 +225,114 @@ class NotTakingPart(Diagnostic):
 
     service: str
     known: str
+
+
+class UnknownFlow(Diagnostic):
+    """A step runs a flow that no `use flows` brings in."""
+
+    code = "FL0231"
+    message = "there is no flow `{flow}` here"
+    note = "{known}"
+    help = 'bring its file in: `use flows "{file}"`'
+    explanation = (
+        "`flow.other(...)` runs another flow as one step. Its file is named by `use flows`, beside `use contracts`; a flow may "
+        "also run itself. The name is the one behind the word `flow` in that file."
+    )
+    bad = example("step ship = flow.delivry(orderId: order.id, to: order.address)")
+    good = example("step ship = flow.delivery(orderId: order.id, to: order.address)")
+
+    flow: str
+    known: str
+    file: str
+
+
+class UndoneByFlow(Diagnostic):
+    """`compensate` with a flow."""
+
+    code = "FL0232"
+    message = "a flow cannot stand behind `compensate`"
+    label = "`{flow}` is a flow, and a step is undone by one operation"
+    help = "put the step into a scope, and run the flow in its block: `scope name {{ ... }} compensate {{ ... }}`"
+    explanation = (
+        "`compensate` behind a step names one operation, which is called with arguments that are known when the step ended. "
+        "A scope can be undone by a whole block, and steps of that block may run flows."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate flow.refund(orderId: order.id)
+        }
+        step back = flow.refund(orderId: order.id)
+    """)
+    good = example("""
+        scope purchase {
+          step pay = payments.charge(orderId: order.id, amount: order.total) { compensate none }
+        } compensate {
+          step back = flow.refund(orderId: order.id)
+        }
+        step place = orders.place(order)
+    """)
+
+    flow: str
+
+
+class FlowStartsByEvent(Diagnostic):
+    """A step runs a flow that an event starts."""
+
+    code = "FL0233"
+    message = "`{flow}` starts by an event, so it cannot run as a step"
+    help = "emit the event instead, or move what both need into a flow with parameters"
+    explanation = (
+        "A flow with `on event` in its header has no parameters: its input is the event, and each such event starts a run of "
+        "its own. A flow that runs as a step takes its input from the flow that runs it."
+    )
+    bad = example("step greet = flow.welcome()")
+    good = example("step ship = flow.delivery(orderId: order.id, to: order.address)")
+
+    flow: str
+
+
+class SameFlow(Diagnostic):
+    """Two flows of one name."""
+
+    code = "FL0234"
+    message = "there are two flows `{name}`"
+    label = "this brings in the second one, {file}"
+    note = "the first one is {first}"
+    explanation = (
+        "A step says which flow it runs by its name alone, and a run is found by the name of its flow. So among a flow, the "
+        "flows that it uses and those that they use in turn, no two have the same name."
+    )
+
+    name: str
+    file: str
+    first: str
+
+
+class TooLarge(Diagnostic):
+    """A flow that becomes too large with the flows that it runs."""
+
+    code = "FL0235"
+    message = "with the flows that it runs this flow has {size} blocks, and {limit} is the most"
+    help = "let one flow start the other by an event, or loop with `repeat` rather than by running itself"
+    explanation = (
+        "A flow that runs as a step becomes a part of the flow that runs it, and one that runs itself does so up to a hundred "
+        "times, each in the one before. All of these blocks together have to fit into one run."
+    )
+    bad = example(
+        """
+        step count = orders.count()
+        switch {
+          case count > order.total -> {
+            step left = flow.example(order: order) { compensate none }
+            step right = flow.example(order: order) { compensate none }
+          }
+          else -> {}
+        }
+        """
+    )
+    good = example("""
+        repeat { step count = orders.count() } until count <= order.total every 1h at most 100
+    """)
+
+    size: str
+    limit: str

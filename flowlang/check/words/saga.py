@@ -158,3 +158,58 @@ class UndoNotRepeatable(Diagnostic):
     """)
 
     operation: str
+
+
+class StaysBehind(Diagnostic):
+    """A step with an effect that stays when the block around it is interrupted, or comes too late."""
+
+    code = "FL0407"
+    severity = "warning"
+    message = "nothing undoes `{step}` when the block around it is turned back"
+    label = "has an effect"
+    help = (
+        "add `compensate service.operation(...)`, or `compensate none` to accept it;\n"
+        "if `{operation}` only reads, its contract should say `effect: none`"
+    )
+    explanation = (
+        "An event or a time limit may interrupt a scope at any moment, and a branch may be ok after `join any` or `join N` has "
+        "gone on without it. What was done there is undone, although nothing in it failed. This step has no compensation, so "
+        "its effect stays."
+    )
+    bad = example("""
+        scope purchase {
+          step pay = payments.charge(orderId: order.id, amount: order.total)
+        } within 1h else {}
+    """)
+    good = example("""
+        scope purchase {
+          step pay = payments.charge(orderId: order.id, amount: order.total) { compensate payments.refund(orderId: order.id) }
+        } within 1h else {}
+    """)
+
+    step: str
+    operation: str
+
+
+class PartStays(Diagnostic):
+    """A step runs a flow of which something stays when a later part fails."""
+
+    code = "FL0408"
+    severity = "warning"
+    message = "nothing undoes `{step}` of the flow `{flow}` when a later part fails"
+    help = "add a compensation in that flow, or `compensate service.operation(...)` to this step"
+    explanation = (
+        "A flow that runs as a step is undone by undoing its steps. Its last step may need no compensation where the flow runs "
+        "alone; here something can still fail behind it. A compensation of the step itself undoes the flow as a whole."
+    )
+    bad = example("""
+        step tell = flow.note(to: order.email)
+        step ship = shipping.arrange(orderId: order.id, to: order.address)
+    """)
+    good = example("""
+        step tell = flow.note(to: order.email) { compensate none }
+        step ship = shipping.arrange(orderId: order.id, to: order.address)
+    """)
+
+    step: str
+    flow: str

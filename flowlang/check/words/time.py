@@ -7,14 +7,14 @@ from flowlang.diagnostic import Diagnostic
 
 
 class NoLimit(Diagnostic):
-    """A wait that says neither how long nor `forever`."""
+    """A wait or a race that says neither how long nor `forever`."""
 
     code = "FL0501"
-    message = "this wait has no limit"
-    help = "add `within 3d else fail TooLate`, or `forever` to say that there is none"
+    message = "this {what} has no limit"
+    help = "{how}"
     explanation = (
-        "An event may never come. A wait therefore says what happens then, `within 3d else ...`, or says out loud that there is "
-        "no limit, `forever`."
+        "An event may never come. A wait therefore says what happens then, `within 3d else ...`, a race has an alternative "
+        "`after 3d -> ...`; or they say out loud that there is no limit, `forever`."
     )
     bad = example("""
         step place = orders.place(order) { compensate orders.cancel(orderId: order.id) }
@@ -26,6 +26,9 @@ class NoLimit(Diagnostic):
         wait for event "order.done" as done where done.id == order.id within 3d else fail TooLate
         step count = orders.count()
     """)
+
+    what: str
+    how: str
 
 
 class NoTime(Diagnostic):
@@ -75,10 +78,10 @@ class NeverRetried(Diagnostic):
 
 
 class NoCorrelation(Diagnostic):
-    """A wait that does not say which of the events is meant."""
+    """A wait, alternative or handler that does not say which of the events is meant."""
 
     code = "FL0505"
-    message = "this wait does not say which `{type}` is meant"
+    message = "this {kind} does not say which `{type}` is meant"
     help = "{how}"
     explanation = (
         "Many runs may wait for one type of event. `where` needs one condition of the form `event.field == value`, joined to "
@@ -96,5 +99,199 @@ class NoCorrelation(Diagnostic):
         step count = orders.count()
     """)
 
+    kind: str
     type: str
     how: str
+
+
+class TooFew(Diagnostic):
+    """A count of nothing."""
+
+    code = "FL0506"
+    message = "{what} leaves nothing to do"
+    label = "the least is {least}"
+    explanation = "`parallel`, `at most` and `join` count items, rounds and branches; one is the least that makes sense."
+    bad = example("""
+        repeat { step count = orders.count() } until count > 3 at most 0
+    """)
+    good = example("""
+        repeat { step count = orders.count() } until count > 3 at most 10
+    """)
+
+    what: str
+    least: int
+
+
+class NeverJoined(Diagnostic):
+    """`join N` with fewer branches than that."""
+
+    code = "FL0507"
+    message = "`join {need}` waits for more branches than there are"
+    label = "the fork has {count}"
+    explanation = "`join N` goes on when N branches are ok. A fork with fewer branches would never go on."
+    bad = example("""
+        fork {
+          step count = orders.count()
+          step review = risk.review(orderId: order.id)
+        } join 3
+    """)
+    good = example("""
+        fork {
+          step count = orders.count()
+          step review = risk.review(orderId: order.id)
+        } join 1
+    """)
+
+    need: int
+    count: int
+
+
+class JoinOfAll(Diagnostic):
+    """`join N` with exactly that many branches."""
+
+    code = "FL0508"
+    severity = "hint"
+    message = "`join {need}` of {need} branches is `join all`"
+    explanation = (
+        "`join N` goes on when N branches are ok, and takes the others back. When there are no others, `join all` says what "
+        "is meant, and its branches' names are there afterwards."
+    )
+    bad = example("""
+        fork {
+          step count = orders.count()
+          step review = risk.review(orderId: order.id)
+        } join 2
+    """)
+    good = example("""
+        fork {
+          step count = orders.count()
+          step review = risk.review(orderId: order.id)
+        } join all
+    """)
+
+    need: int
+
+
+class NoKeyYet(Diagnostic):
+    """What an event is compared with may be absent when the run begins to listen."""
+
+    code = "FL0509"
+    message = "{value} may be absent when the run begins to listen"
+    note = "an arriving event finds its run by this value"
+    help = "compare with a value that is always there, or listen only where `has` is true"
+    explanation = (
+        "The value of `event.field == value` is computed once, when the wait begins, and arriving events find their run by "
+        "it. A value that is absent then would leave the run waiting for an event that cannot reach it."
+    )
+    bad = example("""
+        wait for event "order.done" as done where done.id == order.note at orders within 3d else {}
+        step place = orders.place(order)
+    """)
+    good = example("""
+        wait for event "order.done" as done where done.id == order.id at orders within 3d else {}
+        step place = orders.place(order)
+    """)
+
+    value: str
+
+
+class SiblingWaits(Diagnostic):
+    """A branch that may wait for long beside one that can fail."""
+
+    code = "FL0510"
+    severity = "hint"
+    message = "the run may wait here although a sibling has failed"
+    help = "`join all or cancel` turns this branch back when a sibling fails"
+    explanation = (
+        "With `join all` every branch runs to its own end, also when a sibling has failed; only then the others are undone. A "
+        "branch that waits for an event or a time keeps the failure back for as long. `join all or cancel` turns it back at "
+        "once."
+    )
+    bad = example("""
+        fork {
+          wait 3d
+          step review = risk.review(orderId: order.id)
+        } join all
+    """)
+    good = example("""
+        fork {
+          wait 3d
+          step review = risk.review(orderId: order.id)
+        } join all or cancel
+    """)
+
+
+class RetryOfFlow(Diagnostic):
+    """`retry` or `timeout` on a step that runs a flow."""
+
+    code = "FL0511"
+    message = "a step that runs a flow has no `{clause}` of its own"
+    help = "{how}"
+    explanation = (
+        "The steps of a flow have attempts and time limits, one each; the flow as a whole is not a call that could be sent "
+        "again. A scope around the step can: `retry` runs it anew when it is undone, `within` interrupts it."
+    )
+    bad = example("step ship = flow.delivery(orderId: order.id, to: order.address) { retry 3 }")
+    good = example("""
+        scope transport {
+          step ship = flow.delivery(orderId: order.id, to: order.address)
+        } retry 3
+    """)
+
+    clause: str
+    how: str
+
+
+class TwoPublishers(Diagnostic):
+    """Two flows emit events of one type."""
+
+    code = "FL0512"
+    severity = "warning"
+    message = "two flows publish `{type}`"
+    label = "also published by the flow `{other}`"
+    help = "give the events different types, or let one flow run the other"
+    explanation = (
+        "Who waits for an event of this type cannot tell which of the flows it comes from, and a change of one flow changes "
+        "what the listeners of the other hear. One type of event has one meaning where one flow publishes it."
+    )
+
+    type: str
+    other: str
+
+
+class EventCycle(Diagnostic):
+    """A flow whose events start it again."""
+
+    code = "FL0513"
+    severity = "warning"
+    message = "this event starts {what}"
+    note = "{way}"
+    help = "let `where` in the header of the flow stop the circle, or emit another type of event"
+    explanation = (
+        "A flow with `on event` in its header starts for each such event. When it emits that event itself, or emits one that "
+        "starts a flow that does, each run starts another one, without end."
+    )
+    bad = example(
+        """
+        on event "order.placed" as placed
+        owner notifications
+        step tell = notifications.send(to: placed.email, template: "thanks")
+        emit "order.placed" {
+          id: placed.id, total: placed.total, items: placed.items,
+          address: placed.address, email: placed.email, country: placed.country,
+        }
+        """,
+        "example()",
+    )
+    good = example(
+        """
+        on event "order.placed" as placed
+        owner notifications
+        step tell = notifications.send(to: placed.email, template: "thanks")
+        emit "order.done" { id: placed.id }
+        """,
+        "example()",
+    )
+
+    what: str
+    way: str

@@ -46,8 +46,10 @@ class WrongType(Diagnostic):
     code = "FL0343"
     message = "{what} does not fit: {problem}"
     explanation = (
-        "Each place of a flow asks for a type: guards and `where` are true or false, `within` is a duration, `key` is a string "
-        "or a number, the message of `fail` is a string, and arguments, event data and `return` follow the contracts."
+        "Each place of a flow asks for a type: guards, `where` and `until` are true or false, `within`, `after`, `every` and "
+        "`wait` take durations, `wait until` a timestamp and `for each` a list, `key` is a string or a number, the message of "
+        "`fail` is a string, `next` keeps the type of what it follows, and arguments, event data and `return` follow the "
+        "contracts."
     )
     bad = example("step pay = payments.charge(orderId: order.total, amount: order.total)")
     good = example("step pay = payments.charge(orderId: order.id, amount: order.total)")
@@ -193,15 +195,15 @@ class NoOutput(Diagnostic):
 
 
 class MisplacedReturn(Diagnostic):
-    """`return` inside a fork, or in the body of a scope."""
+    """`return` inside a fork or a loop, or in the body of a scope."""
 
     code = "FL0353"
     message = "`return` cannot stand {where}"
     note = "{why}"
     explanation = (
-        "`return` ends the whole flow. It may stand at the end of the flow, and in cases, handlers and the `else` of a wait, "
-        "where the rest of the flow is understood to move into the other arm. Branches of a fork run together, so one of them "
-        "cannot end the flow for the others; and the body of a scope has an end of its own."
+        "`return` ends the whole flow. It may stand at the end of the flow, and in cases, handlers, alternatives and an "
+        "`else`, where the rest of the flow is understood to move into the other arm. Branches of a fork run together, so one "
+        "of them cannot end the flow for the others; and a loop and the body of a scope have ends of their own."
     )
     bad = example(
         """
@@ -281,3 +283,35 @@ class StartAndParameters(Diagnostic):
     )
 
     event: str
+
+
+class YieldOfTwoTypes(Diagnostic):
+    """A loop that yields values of two kinds."""
+
+    code = "FL0356"
+    message = "this yields {here}, and the loop yields {there} elsewhere"
+    explanation = (
+        "The list that `as` names has one type of items. All that the ways through the loop yield must have something in "
+        "common: two records are one with the fields that both have, an integer and a decimal are a decimal."
+    )
+    bad = example("""
+        for each item in order.items as sizes {
+          switch {
+            case item.qty > 1 -> yield item.qty
+            else -> yield item.sku
+          }
+        }
+        step tell = notifications.send(to: order.email, template: string(size(sizes)))
+    """)
+    good = example("""
+        for each item in order.items as sizes {
+          switch {
+            case item.qty > 1 -> yield item.qty
+            else -> yield 1
+          }
+        }
+        step tell = notifications.send(to: order.email, template: string(sum(sizes)))
+    """)
+
+    here: str
+    there: str
