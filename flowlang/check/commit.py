@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 from flowlang.check.errors import LIMIT, Raising
 from flowlang.check.resolve import Child, Flows, child_of
@@ -181,4 +180,3 @@ class _Firm:
 
 
 ENDS = "an undo has to come to an end, and an event may never come"
-

@@ -148,9 +148,7 @@ def _declared(block: tree.Block, arms: tuple[Arm, ...]) -> Iterator[Declared]:
                 yield from _scope(statement, arms)
             case tree.Orchestrate():
                 yield from _declared(statement.body, arms)
-            case (
-                tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield()
-            ):
+            case tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield():
                 pass
             case _:
                 assert_never(statement)
@@ -174,16 +172,16 @@ def parts_of(scope: tree.Scope) -> Iterator[tuple[Arm, tree.Block | tree.Catch |
     and the block that undoes it."""
     here = id(scope)
     yield Arm(here, "scope", 0), scope.body
-    number = 0
-    for number, handler in enumerate((*scope.catches, *scope.reactions), 1):
+    handlers: tuple[tree.Catch | tree.OnEvent, ...] = (*scope.catches, *scope.reactions)
+    for number, handler in enumerate(handlers, 1):
         if isinstance(handler, tree.OnEvent) and handler.alongside:
             yield Arm(here, "alongside", number), handler
         else:
             yield Arm(here, "scope", number, returns(handler.body)), handler
     if scope.limit is not None:
-        yield Arm(here, "scope", number + 1, returns(scope.limit.otherwise)), scope.limit.otherwise
+        yield Arm(here, "scope", len(handlers) + 1, returns(scope.limit.otherwise)), scope.limit.otherwise
     if scope.undo is not None:
-        yield Arm(here, "undo", number + 2), scope.undo
+        yield Arm(here, "undo", len(handlers) + 2), scope.undo
 
 
 def _handler(handler: tree.Catch | tree.OnEvent, what: str, inside: tuple[Arm, ...]) -> Iterator[Declared]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flowlang.check.walk import statements
 from flowlang.contract import Contracts, OperationEntry, type_for
 from flowlang.declared import EventType, Operation
+from flowlang.expression.fit import bare
 from flowlang.expression.types import ANY, NULL, Field, Maybe, Record, Type
 from flowlang.language import tree
 
@@ -116,8 +117,7 @@ def parameters(flow: tree.Flow, contracts: Contracts) -> Record:
     fields: list[Field] = []
     for param in flow.params:
         kind = type_for(param.type, contracts)
-        always = not isinstance(kind, Maybe)
-        fields.append(Field(param.name.text, kind if always else kind.item, always, span=param.name.span))
+        fields.append(Field(param.name.text, bare(kind), not isinstance(kind, Maybe), span=param.name.span))
     return Record(tuple(sorted(fields, key=lambda field: field.name)))
 
 

@@ -67,5 +67,7 @@ def _blocks(statement: tree.Statement) -> int:
         parts = (statement.catches, statement.retry, statement.undo, statement.reactions or statement.limit)
         return sum(1 for part in parts if part) + len(statement.reactions)
     if isinstance(statement, tree.Fork):
-        return 1 + sum(1 for branch in statement.branches if isinstance(branch, tree.Branch) and branch.when is not None)
+        return 1 + sum(
+            1 for branch in statement.branches if isinstance(branch, tree.Branch) and branch.when is not None
+        )
     return 0 if isinstance(statement, tree.Sequence) else 1

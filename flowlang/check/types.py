@@ -329,7 +329,11 @@ class _Typing:
             item = kind.item
         elif not isinstance(kind, Anything):
             self.found.append(
-                WrongType(span=loop.items.span, what="what `for each` goes over", problem=f"it is {describe(kind)}, not a list")
+                WrongType(
+                    span=loop.items.span,
+                    what="what `for each` goes over",
+                    problem=f"it is {describe(kind)}, not a list",
+                )
             )
         inside = Names(names)
         self.define(inside, loop.variable, item)
@@ -350,7 +354,9 @@ class _Typing:
             if both is None:
                 first, known = yields[0]
                 related = (Label(first.span, f"{describe(known)} here"),)
-                self.found.append(YieldOfTwoTypes(span=expr.span, related=related, here=describe(kind), there=describe(known)))
+                self.found.append(
+                    YieldOfTwoTypes(span=expr.span, related=related, here=describe(kind), there=describe(known))
+                )
                 return ANY
             found = both
         return ANY if found is None else found
@@ -373,7 +379,9 @@ class _Typing:
         if loop.otherwise is not None:
             late = Names(names)
             ends = self.arm(Arm(id(loop), "repeat", 1), loop.otherwise, late, no_return)
-            self.together(names, [Way(Names(names), ended, loop.until.span), Way(late, ends or ended, loop.otherwise.span)])
+            self.together(
+                names, [Way(Names(names), ended, loop.until.span), Way(late, ends or ended, loop.otherwise.span)]
+            )
         return ended
 
     def next(self, statement: tree.Next, names: Names) -> None:

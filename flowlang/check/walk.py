@@ -40,9 +40,7 @@ def bodies(statement: tree.Statement) -> tuple[tree.Block, ...]:
             return (*ways(statement), *beside, *(() if statement.undo is None else (statement.undo,)))
         case tree.Orchestrate():
             return (statement.body,)
-        case (
-            tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield()
-        ):
+        case tree.Wait() | tree.Commit() | tree.Emit() | tree.Fail() | tree.Return() | tree.Next() | tree.Yield():
             return ()
         case _:
             assert_never(statement)

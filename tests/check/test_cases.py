@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowlang.check import check, render
+from flowlang.check import Flows, check, render
 from flowlang.contract import Contracts
 from flowlang.language.text import parse
 from flowlang.source import Source, line_text
@@ -30,11 +30,11 @@ def expected(source: Source) -> list[tuple[int, str, str]]:
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
-def test_findings_stand_on_their_lines(path: Path, contracts: Contracts) -> None:
+def test_findings_stand_on_their_lines(path: Path, contracts: Contracts, flows: Flows) -> None:
     source = Source(path.name, path.read_text("utf-8"))
     flow, problems = parse(source)
     assert flow is not None and not problems, render.text(problems)
-    found = check(flow, contracts)
+    found = check(flow, contracts, flows)
     said = sorted((one.span.line, "choreography" if one.choreography_only else one.severity, one.code) for one in found)
     assert said == expected(source), "\n" + render.text(found)
     assert [one.span.start for one in found] == sorted(one.span.start for one in found)

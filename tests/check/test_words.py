@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from flowlang.check import check, render
+from flowlang.check import Flows, check, render
 from flowlang.check.allow import accept
 from flowlang.check.explain import WORDS, explain, kinds, words
 from flowlang.contract import Contracts
@@ -55,22 +55,22 @@ def test_no_kind_of_finding_is_outside_of_the_registry() -> None:
 
 
 @pytest.mark.parametrize("code", FLOWS)
-def test_the_bad_example_has_this_fault_and_no_other(code: str, contracts: Contracts) -> None:
-    assert codes(FLOWS[code].bad, contracts) == {code}
+def test_the_bad_example_has_this_fault_and_no_other(code: str, contracts: Contracts, flows: Flows) -> None:
+    assert codes(FLOWS[code].bad, contracts, flows) == {code}
 
 
 @pytest.mark.parametrize("code", FLOWS)
-def test_the_good_example_has_no_fault(code: str, contracts: Contracts) -> None:
-    assert codes(FLOWS[code].good, contracts) == set()
+def test_the_good_example_has_no_fault(code: str, contracts: Contracts, flows: Flows) -> None:
+    assert codes(FLOWS[code].good, contracts, flows) == set()
 
 
 @pytest.mark.parametrize("code", [code for code in FLOWS if code not in ("FL0912", "FL0913", "FL0914")])
-def test_the_examples_say_the_same_in_yaml(code: str, contracts: Contracts) -> None:
-    assert codes(in_yaml(FLOWS[code].bad), contracts, "example.flow.yaml") == {code}
-    assert codes(in_yaml(FLOWS[code].good), contracts, "example.flow.yaml") - {"FL0911"} == set()
+def test_the_examples_say_the_same_in_yaml(code: str, contracts: Contracts, flows: Flows) -> None:
+    assert codes(in_yaml(FLOWS[code].bad), contracts, flows, "example.flow.yaml") == {code}
+    assert codes(in_yaml(FLOWS[code].good), contracts, flows, "example.flow.yaml") - {"FL0911"} == set()
 
 
-def test_comments_accept_findings_in_yaml_too(contracts: Contracts) -> None:
+def test_comments_accept_findings_in_yaml_too(contracts: Contracts, flows: Flows) -> None:
     lines = in_yaml(ALL["FL0911"].bad).split("\n")
     number = next(number for number, line in enumerate(lines) if "large" in line)
     indent = " " * (len(lines[number]) - len(lines[number].lstrip()))
@@ -80,9 +80,9 @@ def test_comments_accept_findings_in_yaml_too(contracts: Contracts) -> None:
         ("# flowlang: allow FL0401 -- for later", {"FL0911", "FL0913"}),
     ):
         above = "\n".join([*lines[:number], indent + comment, *lines[number:]])
-        assert codes(above, contracts, "example.flow.yaml") == left
+        assert codes(above, contracts, flows, "example.flow.yaml") == left
         beside = "\n".join([*lines[:number], f"{lines[number]} {comment}", *lines[number + 1 :]])
-        assert codes(beside, contracts, "example.flow.yaml") == left
+        assert codes(beside, contracts, flows, "example.flow.yaml") == left
 
 
 FORMS = {
@@ -106,11 +106,11 @@ def test_the_examples_of_forms(code: str) -> None:
     assert form(FORMS[code], FORMS[code].good) == set()
 
 
-def codes(text: str, contracts: Contracts, name: str = "example.flow") -> set[str]:
+def codes(text: str, contracts: Contracts, flows: Flows, name: str = "example.flow") -> set[str]:
     source = Source(name, text)
     flow, problems = parse(source)
     assert flow is not None and not problems, render.text(problems)
-    found = accept(check(flow, contracts), source, choreograph=False)
+    found = accept(check(flow, contracts, flows), source, choreograph=False)
     render.text(found), render.json(found), render.github(found)
     return {one.code for one in found}
 

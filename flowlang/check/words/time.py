@@ -110,7 +110,9 @@ class TooFew(Diagnostic):
     code = "FL0506"
     message = "{what} leaves nothing to do"
     label = "the least is {least}"
-    explanation = "`parallel`, `at most` and `join` count items, rounds and branches; one is the least that makes sense."
+    explanation = (
+        "`parallel`, `at most` and `join` count items, rounds and branches; one is the least that makes sense."
+    )
     bad = example("""
         repeat { step count = orders.count() } until count > 3 at most 0
     """)
