@@ -14,8 +14,9 @@ from flowlang.check.saga import saga
 from flowlang.check.size import size
 from flowlang.check.time import time
 from flowlang.check.types import types
+from flowlang.check.words.names import SameFlow
 from flowlang.contract import Contracts
-from flowlang.diagnostic import Diagnostic
+from flowlang.diagnostic import Diagnostic, Label
 from flowlang.language import tree
 
 __all__ = ["Child", "Flows", "check"]
@@ -25,8 +26,13 @@ def check(flow: tree.Flow, contracts: Contracts, flows: Flows | None = None) -> 
     """Everything that is wrong with `flow`, in the order of its text; `allow.accept` takes out what its comments accept.
     `flows` are those that it may run; it may always run itself."""
     known = dict(flows or {})
-    known.setdefault(flow.name.text, Child(flow, contracts, known))
+    other = known.setdefault(flow.name.text, Child(flow, contracts, known))
     found = list(size(flow, known)) or list(_families(flow, contracts, known))
+    if other is not None and other.flow is not flow:
+        related = (Label(other.flow.name.span, "the other one"),)
+        found.append(SameFlow(span=flow.name.span, related=related, name=flow.name.text))
+    if all(one.severity != "error" for one in found):
+        found += choreography(flow, contracts, known)
     return sorted(found, key=lambda one: (one.span.start, one.span.end, one.code))
 
 
@@ -38,4 +44,3 @@ def _families(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[D
     yield from saga(flow, contracts, flows)
     yield from commit(flow, contracts, flows)
     yield from time(flow, contracts)
-    yield from choreography(flow, contracts, flows)

@@ -1,54 +1,65 @@
 """Who would wait and decide in a choreography, and whether it can: the owner of a wait must be able to observe its event.
 
-The owners follow section 7 of the semantics, as `flowlang.owners` computes them for the kernel; here they are
-needed on the tree, with spans, before there is a kernel. Going backwards, each statement is told which service acts after
-it and answers with the one that acts first in it.
+Who owns what is asked of the kernel (`flowlang.owners`), so this family speaks only of flows without other errors. Most
+flows neither listen nor run others; for them no kernel is made, since `check` runs on every save.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from flowlang.check.resolve import Flows, event_of, observes, taking_part
-from flowlang.check.walk import branch_body, expressions, reads, statements
-from flowlang.check.words.choreography import CannotHear, CannotStart, NobodyDecides, TwoWaiters
+from flowlang.check.names import listed
+from flowlang.check.resolve import Child, Flows, event_of, observes, run_by, taking_part
+from flowlang.check.size import too_large
+from flowlang.check.walk import Listening, listening, named_at, statements
+from flowlang.check.words.choreography import CannotHear, CannotStart, NobodyDecides, NobodyHears, TwoWaiters
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic, Label
-from flowlang.expression.tree import Expr
 from flowlang.language import tree
+from flowlang.source import Span
+
+if TYPE_CHECKING:
+    from flowlang import ir
+
+MANY = 5_000
+"""Statements from which on the size of the kernel is worth a look."""
 
 
 def choreography(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
-    """Findings about decisions and waits that no service can take."""
-    owner = run_owner(flow, contracts)
-    if owner is None:
-        if not any(isinstance(statement, tree.Emit) for statement in statements(flow.body)):
-            yield NobodyDecides(span=flow.name.span)
+    """Findings about decisions and waits that no service can take, in a flow without errors."""
+    part = taking_part(flow, contracts, flows)
+    if not part:
+        yield NobodyDecides(span=flow.name.span)
+    count = 0
+    for count, statement in enumerate(statements(flow.body), 1):
+        if listening(statement) or (isinstance(statement, tree.Step) and statement.call.runs_flow) or count > MANY:
+            break
+    else:
+        if flow.start is None:
+            return
+    yield from _of_kernel(Child(flow, contracts, flows), part)
+
+
+def _of_kernel(whole: Child, part: list[str]) -> Iterator[Diagnostic]:
+    from flowlang import lower  # most flows are checked without
+
+    flows = {each.flow.name.text: (each.flow, each.contracts) for each in run_by(whole)}
+    try:
+        kernel = lower.lower(whole.flow, whole.contracts, flows)
+    except lower.TooLarge:
+        yield too_large(whole.flow)
         return
-    if flow.start is not None:
-        yield from _start(flow, flow.start, owner, contracts)
-    placing = _Placing(flow, owner, contracts)
-    placing.block(flow.body, owner)
-    waits: dict[str, list[tree.WaitEvent]] = {}
-    for statement in statements(flow.body):
-        if isinstance(statement, tree.WaitEvent):
-            waits.setdefault(statement.event.value, []).append(statement)
-    for same in waits.values():
-        yield from _waits(same, placing, contracts)
-
-
-def run_owner(flow: tree.Flow, contracts: Contracts) -> str | None:
-    """Who answers for the run: the service that `owner` names, else that of the first step, else of the first `emit`."""
-    if flow.owner is not None:
-        return flow.owner.text
-    emits: list[str] = []
-    for statement in statements(flow.body):
-        if isinstance(statement, tree.Step):
-            return statement.call.service.text
-        if isinstance(statement, tree.Emit):
-            event = event_of(statement.event, contracts)
-            emits += [] if event is None else [event.service]
-    return emits[0] if emits else None
+    if not part:
+        return
+    if whole.flow.start is not None:
+        yield from _start(whole.flow, whole.flow.start, kernel.owner, whole.contracts)
+    heard = list(_heard(whole, kernel))
+    for type in dict.fromkeys(one.event.event.value for one in heard):
+        same = [one for one in heard if one.event.event.value == type]
+        two = list(_two(same))
+        yield from two or _deaf(whole, same, part)
 
 
 def _start(flow: tree.Flow, start: tree.Start, owner: str, contracts: Contracts) -> Iterator[Diagnostic]:
@@ -67,106 +78,105 @@ def _start(flow: tree.Flow, start: tree.Start, owner: str, contracts: Contracts)
     )
 
 
-def _waits(same: list[tree.WaitEvent], placing: _Placing, contracts: Contracts) -> Iterator[Diagnostic]:
-    """All waits on one event type have one owner: the one that an `at` names, else that of the first wait."""
-    named = [wait.at for wait in same if wait.at is not None]
+# ---------------------------------------------------------------- who listens
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """An event that a flow listens for: the words that say so, in which flow they stand, the service that would listen,
+    and the step through which the flow runs that other one (None in the flow itself)."""
+
+    event: Listening
+    at: tree.Name | None
+    inside: Child
+    owner: str
+    why: str
+    step: Span | None = field(default=None, compare=False)
+
+
+def _heard(whole: Child, kernel: ir.Flow) -> Iterator[_Heard]:
+    """Everything that is listened for in `kernel`, in source order."""
+    from flowlang import ir
+    from flowlang.owners import owners
+
+    words = {
+        statement.span: (statement, child)
+        for child in run_by(whole)
+        for statement in statements(child.flow.body)
+        if listening(statement)
+    }
+    found = owners(kernel)
+    for node, step in _listening(kernel.body, None):
+        if node.span not in words:
+            continue  # `wait 5m` listens for nothing
+        statement, child = words[node.span]
+        owner = found[node.path]
+        for event in listening(statement):
+            beside = isinstance(event, tree.OnEvent) and event.alongside
+            if beside == isinstance(node, ir.Alongside):
+                yield _Heard(event, named_at(statement), child, owner.service, owner.why, step)
+
+
+def _listening(node: ir.Node, step: Span | None) -> Iterator[tuple[ir.Race | ir.Interrupt | ir.Alongside, Span | None]]:
+    from flowlang import ir
+    from flowlang.owners import Listening as Listener
+
+    if isinstance(node, Listener):
+        yield node, step
+    if isinstance(node, ir.Child):
+        step = step or node.span
+    for part in ir.parts_of(node):
+        yield from _listening(part, step)
+
+
+# ---------------------------------------------------------------- whether it can
+
+
+def _two(same: list[_Heard]) -> Iterator[Diagnostic]:
+    """All that listens for one type of event has one owner, so no two of them may be named."""
+    named = [one for one in same if one.at is not None]
+    told: set[int] = set()
     for other in named[1:]:
-        if other.text != named[0].text:
-            related = (Label(named[0].span, f"`{named[0].text}` waits here"),)
-            yield TwoWaiters(
-                span=other.span, related=related, type=same[0].event.value, here=other.text, there=named[0].text
-            )
-    event = event_of(same[0].event, contracts)
-    if event is None or any(other.text != named[0].text for other in named[1:]):
-        return
-    first = next(wait for wait in same if wait.at is (named[0] if named else None))
-    owner = named[0].text if named else placing.waits[id(first)]
-    if not observes(owner, first.event, contracts):
-        able = [
-            service for service in taking_part(placing.flow, contracts, {}) if observes(service, first.event, contracts)
-        ]
-        why = f"`{owner}` waits because {'`at` names it' if named else 'it acts next'}"
-        yield CannotHear(
-            span=first.event.span,
-            service=owner,
-            type=event.type,
-            publisher=event.service,
-            why=why,
-            fix="".join(f"let a service wait that can: `at {able}`;\nor " for able in able[:1]),
+        first = named[0].at
+        if first is None or other.at is None or other.at.text == first.text or id(other.at) in told:
+            continue
+        told.add(id(other.at))
+        span, related = other.at.span, Label(first.span, f"`{first.text}` here")
+        if other.step is not None:
+            span, related = other.step, Label(other.at.span, f"`{other.at.text}` here")
+        yield TwoWaiters(
+            span=span, related=(related,), type=other.event.event.value, here=other.at.text, there=first.text
         )
 
 
-class _Placing:
-    """The owner of each wait by the identity of its node, found on a walk from the end of the flow to its beginning."""
-
-    def __init__(self, flow: tree.Flow, owner: str, contracts: Contracts) -> None:
-        self.flow = flow
-        self.owner = owner
-        self.contracts = contracts
-        self.producers = _producers(flow)
-        self.waits: dict[int, str] = {}
-
-    def block(self, block: tree.Block, after: str) -> str:
-        """Who acts first in `block`, or `after` when nothing in it acts."""
-        for statement in reversed(block.statements):
-            after = self.statement(statement, after)
-        return after
-
-    def statement(self, statement: tree.Statement, after: str) -> str:
-        match statement:
-            case tree.Step():
-                return statement.call.service.text
-            case tree.Let() | tree.Fail():
-                return after
-            case tree.Sequence():
-                return self.block(statement.body, after)
-            case tree.Fork():
-                owner = statement.at.text if statement.at else after
-                firsts = [self.branch(branch, owner) for branch in statement.branches]
-                return firsts[0] if firsts else after
-            case tree.Switch():
-                for case in statement.cases:
-                    self.block(case.body, after)
-                if statement.default is not None:
-                    self.block(statement.default, after)
-                return statement.at.text if statement.at else self.decider(expressions(statement))
-            case tree.WaitEvent():
-                self.waits[id(statement)] = statement.at.text if statement.at else after
-                if isinstance(statement.limit, tree.Within):
-                    self.block(statement.limit.otherwise, after)
-                return self.waits[id(statement)]
-            case tree.Scope():
-                owner = statement.at.text if statement.at else after
-                for catch in statement.catches:
-                    self.block(catch.body, owner)
-                return self.block(statement.body, owner)
-            case tree.Emit():
-                event = event_of(statement.event, self.contracts)
-                return after if event is None else event.service
-            case tree.Return():
-                return self.owner
-            case _:
-                return after
-
-    def branch(self, branch: tree.Branch | tree.Statement, owner: str) -> str:
-        first = self.block(branch_body(branch), owner)
-        return self.decider([branch.when]) if isinstance(branch, tree.Branch) and branch.when is not None else first
-
-    def decider(self, reading: Iterable[Expr]) -> str:
-        """The producer of the data that a switch reads, the latest in source order; else who answers for the run."""
-        names = {ref.name for expr in reading for ref in reads(expr)}
-        made = [self.producers[name] for name in names if name in self.producers]
-        return max(made)[1] if made else self.owner
-
-
-def _producers(flow: tree.Flow) -> dict[str, tuple[int, str]]:
-    """For each name that a step had a hand in: the position of the latest such step, and its service."""
-    found: dict[str, tuple[int, str]] = {}
-    for position, statement in enumerate(statements(flow.body)):
-        if isinstance(statement, tree.Step):
-            found[statement.name.text] = (position, statement.call.service.text)
-        elif isinstance(statement, tree.Let):
-            made = [found[ref.name] for ref in reads(statement.value) if ref.name in found]
-            if made:
-                found[statement.name.text] = max(made + [found[n] for n in (statement.name.text,) if n in found])
-    return found
+def _deaf(whole: Child, same: list[_Heard], part: list[str]) -> Iterator[Diagnostic]:
+    """Of all that listens for one type of event the first is blamed, or the one where `at` names the owner."""
+    first = next((one for one in same if one.at is not None), same[0])
+    event = event_of(first.event.event, first.inside.contracts)
+    if event is None or observes(first.owner, first.event.event, first.inside.contracts):
+        return
+    span, related = first.event.event.span, tuple[Label, ...]()
+    if first.step is not None:
+        if span in {one.span for one in choreography(first.inside.flow, first.inside.contracts, first.inside.flows)}:
+            return  # said in the file of that flow
+        span, related = first.step, (Label(span, "it would listen here"),)
+    able = [service for service in part if observes(service, first.event.event, whole.contracts)]
+    if not able:
+        yield NobodyHears(
+            span=span,
+            related=related,
+            service=first.owner,
+            type=event.type,
+            publisher=event.service,
+            known=listed(part),
+        )
+        return
+    yield CannotHear(
+        span=span,
+        related=related,
+        service=first.owner,
+        type=event.type,
+        publisher=event.service,
+        why=f"`{first.owner}` {first.why}",
+        fix=f"let a service listen that can: `at {able[0]}`;\nor ",
+    )

@@ -28,6 +28,7 @@ WORDS = (
     "flowlang.check.words.commit",
     "flowlang.check.words.time",
     "flowlang.check.words.choreography",
+    "flowlang.check.words.across",
     "flowlang.check.words.style",
     "flowlang.scenario.words",
 )

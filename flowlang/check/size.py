@@ -28,10 +28,9 @@ def size(flow: tree.Flow, flows: Flows) -> Iterator[Diagnostic]:
         here = todo.pop()
         own, called = 0, []
         for statement in statements(here.body):
-            own += _blocks(statement)
+            own += not isinstance(statement, tree.Sequence)
             child = child_of(statement.call, children[id(here)]) if isinstance(statement, tree.Step) else None
             if child is not None:
-                own += len(child.flow.params)
                 called.append(child)
         known[id(here)] = own, called
         for child in called:
@@ -40,8 +39,13 @@ def size(flow: tree.Flow, flows: Flows) -> Iterator[Diagnostic]:
                 todo.append(child.flow)
     whole = _whole(flow, known)
     if whole > MOST:
-        said = f"{whole:,}" if whole < 1_000_000_000 else "more than a billion"
-        yield TooLarge(span=flow.name.span, size=said, limit=f"{MOST:,}")
+        yield too_large(flow, whole)
+
+
+def too_large(flow: tree.Flow, size: int = 0) -> Diagnostic:
+    """The finding that `flow` has `size` blocks."""
+    said = "too many" if not size else f"{size:,}" if size < 1_000_000_000 else "more than a billion"
+    return TooLarge(span=flow.name.span, size=said, limit=f"{MOST:,}")
 
 
 def _whole(flow: tree.Flow, known: dict[int, tuple[int, list[Child]]]) -> int:
@@ -59,15 +63,3 @@ def _whole(flow: tree.Flow, known: dict[int, tuple[int, list[Child]]]) -> int:
             break
         level = below
     return total
-
-
-def _blocks(statement: tree.Statement) -> int:
-    """How many blocks of the kernel a statement becomes, those inside of it apart."""
-    if isinstance(statement, tree.Scope):
-        parts = (statement.catches, statement.retry, statement.undo, statement.reactions or statement.limit)
-        return sum(1 for part in parts if part) + len(statement.reactions)
-    if isinstance(statement, tree.Fork):
-        return 1 + sum(
-            1 for branch in statement.branches if isinstance(branch, tree.Branch) and branch.when is not None
-        )
-    return 0 if isinstance(statement, tree.Sequence) else 1

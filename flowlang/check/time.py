@@ -17,7 +17,6 @@ from flowlang.check.words.time import (
     NoTime,
     RetryOfFlow,
     SiblingWaits,
-    TooFew,
 )
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic, Label
@@ -41,12 +40,7 @@ def time(flow: tree.Flow, contracts: Contracts) -> Iterator[Diagnostic]:
                 yield from _fork(statement)
             case tree.WaitEvent() | tree.Race():
                 yield from _limit(statement)
-            case tree.ForEach():
-                if statement.parallel is not None and statement.parallel.value < 1:
-                    yield TooFew(span=statement.parallel.span, what=f"`parallel {statement.parallel.value}`", least=1)
             case tree.Repeat():
-                if statement.most.value < 1:
-                    yield TooFew(span=statement.most.span, what=f"`at most {statement.most.value}`", least=1)
                 if statement.every is not None:
                     yield from _time("a pause", statement.every)
             case tree.Scope():
@@ -93,9 +87,7 @@ def _backoff(retry: tree.Retry) -> Iterator[Diagnostic]:
 def _fork(fork: tree.Fork) -> Iterator[Diagnostic]:
     if fork.need is not None:
         need, count = fork.need.value, len(fork.branches)
-        if need < 1:
-            yield TooFew(span=fork.need.span, what=f"`join {need}`", least=1)
-        elif need > count:
+        if need > count:
             yield NeverJoined(span=fork.need.span, need=need, count=count)
         elif need == count:
             yield JoinOfAll(span=fork.need.span, need=need)

@@ -18,7 +18,6 @@ from flowlang.check.switch import cases
 from flowlang.check.walk import Listening, branch_body, reads
 from flowlang.check.words.data import Unreachable
 from flowlang.check.words.saga import UndoReadsAbsent
-from flowlang.check.words.time import NoKeyYet
 from flowlang.check.words.types import (
     LetOfTwoTypes,
     ManyReturns,
@@ -36,7 +35,6 @@ from flowlang.check.words.types import (
 from flowlang.contract import Contracts, type_for
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression.check import bare, describe, misfit, narrow, not_json, problems, type_of
-from flowlang.expression.correlation import correlation
 from flowlang.expression.fit import common
 from flowlang.expression.text import to_text
 from flowlang.expression.tree import Binary, Expr, ListOf, MapOf, Ref, Select
@@ -46,7 +44,6 @@ from flowlang.expression.types import (
     DECIMAL,
     DURATION,
     INT,
-    NULL,
     STRING,
     TIMESTAMP,
     Anything,
@@ -216,7 +213,7 @@ class _Typing:
                 self.next(statement, names)
                 return False
             case tree.Yield():
-                self.yields.append((statement.value, self.typed(statement.value, names)))
+                self.yielded(statement, names)
                 return False
             case _:
                 assert_never(statement)
@@ -284,16 +281,7 @@ class _Typing:
         return self.together(names, ways)
 
     def heard(self, listening: Listening, seen: Names) -> None:
-        """The event's name goes into `seen`. What it is compared with must be there when the run begins to listen."""
-        if listening.where is not None and listening.bind is not None:
-            found = correlation(listening.where, listening.bind.text)
-            if found is not None:
-                quiet = {ref.name: known.type for ref in reads(found[1]) if (known := seen.get(ref.name)) is not None}
-                kind = type_of(found[1], quiet, lambda finding: None)
-                if isinstance(kind, Maybe) or kind == NULL:
-                    said = f"`{found[1].span.text}`"
-                    related = unset(found[1], found[1].span, seen)
-                    self.found.append(NoKeyYet(span=found[1].span, related=related, value=said))
+        """The event's name goes into `seen`."""
         if listening.bind is not None:
             self.define(seen, listening.bind, data_of(listening.event, self.contracts))
         if listening.where is not None:
@@ -345,6 +333,12 @@ class _Typing:
         if loop.bind is not None:
             self.define(names, loop.bind, ListType(self.collected(yields)))
         return False  # the list may be empty
+
+    def yielded(self, statement: tree.Yield, names: Names) -> None:
+        kind = self.typed(statement.value, names)
+        if isinstance(kind, Maybe):
+            self.absent(statement.value, "`yield`", names)
+        self.yields.append((statement.value, bare(kind)))
 
     def collected(self, yields: list[tuple[Expr, Type]]) -> Type:
         """The common type of what a loop yields."""
@@ -415,7 +409,7 @@ class _Typing:
                         self.define(inside, part.bind, ERROR)
                     ways.append(self.way(arm, part.body, inside, no_return))
                 case tree.OnEvent(alongside=True):
-                    self.handler(arm, part, inside, no_return or BESIDE)
+                    self.handler(arm, part, inside, no_return if no_return in (FORK, LOOP) else BESIDE)
                 case tree.OnEvent():
                     ways.append(self.handler(arm, part, inside, no_return))
                 case _:
@@ -423,7 +417,7 @@ class _Typing:
         ended = self.together(names, ways)
         for arm, part in parts_of(scope):
             if isinstance(part, tree.Block) and arm.kind == "undo":
-                self.way(arm, part, Names(names), no_return or UNDO)
+                self.way(arm, part, Names(names), no_return if no_return in (FORK, LOOP) else UNDO)
         return ended
 
     def way(self, arm: Arm, body: tree.Block, names: Names, no_return: NoReturnHere | None) -> Way:

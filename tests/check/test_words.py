@@ -7,7 +7,8 @@ from string import Formatter
 
 import pytest
 
-from flowlang.check import Flows, check, render
+from flowlang.check import Child, Flows, check, render
+from flowlang.check.across import across
 from flowlang.check.allow import accept
 from flowlang.check.explain import WORDS, explain, kinds, words
 from flowlang.contract import Contracts
@@ -110,7 +111,9 @@ def codes(text: str, contracts: Contracts, flows: Flows, name: str = "example.fl
     source = Source(name, text)
     flow, problems = parse(source)
     assert flow is not None and not problems, render.text(problems)
-    found = accept(check(flow, contracts, flows), source, choreograph=False)
+    together = [*(each for each in flows.values() if each is not None), Child(flow, contracts, {})]
+    among = [one for one in across(together) if one.span.source is source]
+    found = accept([*check(flow, contracts, flows if flow.uses[1:] else {}), *among], source, choreograph=False)
     render.text(found), render.json(found), render.github(found)
     return {one.code for one in found}
 

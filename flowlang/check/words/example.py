@@ -9,8 +9,8 @@ from __future__ import annotations
 from textwrap import dedent, indent
 
 
-def example(body: str, head: str = "example(order: Order)") -> str:
-    """A flow with `body`."""
+def example(body: str, head: str = "example(order: Order)", *, flows: bool = False) -> str:
+    """A flow with `body`; `flows` says that it uses others, which is so too where it runs one."""
     body = indent(dedent(body).strip(), "  ")
-    flows = 'use flows "flows/*.flow"\n' if "= flow." in body else ""
-    return f'use contracts "contracts/*.yaml"\n{flows}\nflow {head} {{\n{body}\n}}\n'
+    uses = 'use flows "flows/*.flow"\n' if flows or "= flow." in body else ""
+    return f'use contracts "contracts/*.yaml"\n{uses}\nflow {head} {{\n{body}\n}}\n'

@@ -23,7 +23,6 @@ class MisplacedYield(Diagnostic):
             yield item.qty
             step count = orders.count()
           } join all
-          yield item.qty
         }
         step tell = notifications.send(to: order.email, template: string(sum(sizes)))
     """)
@@ -81,7 +80,7 @@ class ManyYields(Diagnostic):
     bad = example("""
         for each item in order.items as sizes {
           yield item.qty
-          yield item.sku
+          yield item.qty * 2
         }
         step tell = notifications.send(to: order.email, template: string(size(sizes)))
     """)
@@ -156,11 +155,13 @@ class MisplacedNext(Diagnostic):
         "say `next` behind it."
     )
     bad = example("""
+        step count = orders.count()
         repeat with sum = 0 {
           for each item in order.items { next sum = sum + item.qty }
         } until sum > 100 at most 9 else {}
     """)
     good = example("""
+        step count = orders.count()
         repeat with total = 0 {
           for each item in order.items as sizes { yield item.qty }
           next total = total + sum(sizes)
@@ -181,12 +182,14 @@ class ManyNexts(Diagnostic):
         "values on the way with `let`."
     )
     bad = example("""
+        step count = orders.count()
         repeat with page = 1 {
           next page = page + 1
           next page = page + 2
         } until page > 3 at most 9 else {}
     """)
     good = example("""
+        step count = orders.count()
         repeat with page = 1 {
           next page = page + 3
         } until page > 3 at most 9 else {}

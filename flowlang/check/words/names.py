@@ -296,23 +296,21 @@ class SameFlow(Diagnostic):
 
     code = "FL0234"
     message = "there are two flows `{name}`"
-    label = "this brings in the second one, {file}"
-    note = "the first one is {first}"
     explanation = (
         "A step says which flow it runs by its name alone, and a run is found by the name of its flow. So among a flow, the "
         "flows that it uses and those that they use in turn, no two have the same name."
     )
+    bad = example("step tell = flow.note(to: order.email)", "note(order: Order)")
+    good = example("step tell = flow.note(to: order.email)", "order_note(order: Order)")
 
     name: str
-    file: str
-    first: str
 
 
 class TooLarge(Diagnostic):
     """A flow that becomes too large with the flows that it runs."""
 
     code = "FL0235"
-    message = "with the flows that it runs this flow has {size} blocks, and {limit} is the most"
+    message = "with the flows that it runs this flow has {size} blocks; {limit} is the most"
     help = "let one flow start the other by an event, or loop with `repeat` rather than by running itself"
     explanation = (
         "A flow that runs as a step becomes a part of the flow that runs it, and one that runs itself does so up to a hundred "

@@ -104,30 +104,10 @@ class NoCorrelation(Diagnostic):
     how: str
 
 
-class TooFew(Diagnostic):
-    """A count of nothing."""
-
-    code = "FL0506"
-    message = "{what} leaves nothing to do"
-    label = "the least is {least}"
-    explanation = (
-        "`parallel`, `at most` and `join` count items, rounds and branches; one is the least that makes sense."
-    )
-    bad = example("""
-        repeat { step count = orders.count() } until count > 3 at most 0
-    """)
-    good = example("""
-        repeat { step count = orders.count() } until count > 3 at most 10
-    """)
-
-    what: str
-    least: int
-
-
 class NeverJoined(Diagnostic):
     """`join N` with fewer branches than that."""
 
-    code = "FL0507"
+    code = "FL0506"
     message = "`join {need}` waits for more branches than there are"
     label = "the fork has {count}"
     explanation = "`join N` goes on when N branches are ok. A fork with fewer branches would never go on."
@@ -151,7 +131,7 @@ class NeverJoined(Diagnostic):
 class JoinOfAll(Diagnostic):
     """`join N` with exactly that many branches."""
 
-    code = "FL0508"
+    code = "FL0507"
     severity = "hint"
     message = "`join {need}` of {need} branches is `join all`"
     explanation = (
@@ -174,33 +154,10 @@ class JoinOfAll(Diagnostic):
     need: int
 
 
-class NoKeyYet(Diagnostic):
-    """What an event is compared with may be absent when the run begins to listen."""
-
-    code = "FL0509"
-    message = "{value} may be absent when the run begins to listen"
-    note = "an arriving event finds its run by this value"
-    help = "compare with a value that is always there, or listen only where `has` is true"
-    explanation = (
-        "The value of `event.field == value` is computed once, when the wait begins, and arriving events find their run by "
-        "it. A value that is absent then would leave the run waiting for an event that cannot reach it."
-    )
-    bad = example("""
-        wait for event "order.done" as done where done.id == order.note at orders within 3d else {}
-        step place = orders.place(order)
-    """)
-    good = example("""
-        wait for event "order.done" as done where done.id == order.id at orders within 3d else {}
-        step place = orders.place(order)
-    """)
-
-    value: str
-
-
 class SiblingWaits(Diagnostic):
     """A branch that may wait for long beside one that can fail."""
 
-    code = "FL0510"
+    code = "FL0508"
     severity = "hint"
     message = "the run may wait here although a sibling has failed"
     help = "`join all or cancel` turns this branch back when a sibling fails"
@@ -226,7 +183,7 @@ class SiblingWaits(Diagnostic):
 class RetryOfFlow(Diagnostic):
     """`retry` or `timeout` on a step that runs a flow."""
 
-    code = "FL0511"
+    code = "FL0509"
     message = "a step that runs a flow has no `{clause}` of its own"
     help = "{how}"
     explanation = (
@@ -242,58 +199,3 @@ class RetryOfFlow(Diagnostic):
 
     clause: str
     how: str
-
-
-class TwoPublishers(Diagnostic):
-    """Two flows emit events of one type."""
-
-    code = "FL0512"
-    severity = "warning"
-    message = "two flows publish `{type}`"
-    label = "also published by the flow `{other}`"
-    help = "give the events different types, or let one flow run the other"
-    explanation = (
-        "Who waits for an event of this type cannot tell which of the flows it comes from, and a change of one flow changes "
-        "what the listeners of the other hear. One type of event has one meaning where one flow publishes it."
-    )
-
-    type: str
-    other: str
-
-
-class EventCycle(Diagnostic):
-    """A flow whose events start it again."""
-
-    code = "FL0513"
-    severity = "warning"
-    message = "this event starts {what}"
-    note = "{way}"
-    help = "let `where` in the header of the flow stop the circle, or emit another type of event"
-    explanation = (
-        "A flow with `on event` in its header starts for each such event. When it emits that event itself, or emits one that "
-        "starts a flow that does, each run starts another one, without end."
-    )
-    bad = example(
-        """
-        on event "order.placed" as placed
-        owner notifications
-        step tell = notifications.send(to: placed.email, template: "thanks")
-        emit "order.placed" {
-          id: placed.id, total: placed.total, items: placed.items,
-          address: placed.address, email: placed.email, country: placed.country,
-        }
-        """,
-        "example()",
-    )
-    good = example(
-        """
-        on event "order.placed" as placed
-        owner notifications
-        step tell = notifications.send(to: placed.email, template: "thanks")
-        emit "order.done" { id: placed.id }
-        """,
-        "example()",
-    )
-
-    what: str
-    way: str
