@@ -111,9 +111,10 @@ def codes(text: str, contracts: Contracts, flows: Flows, name: str = "example.fl
     source = Source(name, text)
     flow, problems = parse(source)
     assert flow is not None and not problems, render.text(problems)
-    together = [*(each for each in flows.values() if each is not None), Child(flow, contracts, {})]
+    used = flows if any(use.kind == "flows" for use in flow.uses) else {}
+    together = [*(each for each in used.values() if each is not None), Child(flow, contracts, used)]
     among = [one for one in across(together) if one.span.source is source]
-    found = accept([*check(flow, contracts, flows if flow.uses[1:] else {}), *among], source, choreograph=False)
+    found = accept([*check(flow, contracts, used), *among], source, choreograph=False)
     render.text(found), render.json(found), render.github(found)
     return {one.code for one in found}
 
