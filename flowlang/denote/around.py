@@ -66,6 +66,11 @@ class Around:
             return
         raise IllegalOracle(f"{path} turned round without a verdict around it")
 
+    def latch(self, path: str) -> None:
+        """The verdict of child flow `path` was latched by a hint, whatever its reason was."""
+        if not self.reasons:
+            self.turn(path, CANCELLED)
+
     def wait(self, path: str) -> None:
         """Block `path` waits for something from outside: no verdict above may have been told to it."""
         if self.reasons:

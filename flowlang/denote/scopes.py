@@ -145,7 +145,7 @@ class Scopes(Blocks):
             return self.turned(path, around, causes)
         verdict = self.oracle.verdicts.get(path)
         if verdict == "cancelled":
-            around.turn(path, CANCELLED)
+            around.latch(path)
         body = self.block(node.body, around.in_child(path, verdict == "cancelled"), env, causes)
         match body:
             case _ if verdict == "cancelled":

@@ -163,10 +163,8 @@ def _begun(node: ir.Node, number: int, around: Around) -> Around:
     """What is around the parts of `node`, as far as it is the same for all."""
     here = (number, around.depth)
     match node:
-        case ir.Alongside() | ir.Retry() | ir.Interrupt() | ir.Catch():
+        case ir.Alongside() | ir.Retry() | ir.Interrupt() | ir.Catch() | ir.Undoing():
             return replace(around, exit=here)
-        case ir.Undoing():
-            return replace(around, exit=here, compensation=here)
         case ir.Child():
             return replace(around, exit=here, child=here, domains=())
         case _:
@@ -177,5 +175,7 @@ def _inside(around: Around, number: int, way: _Way) -> Around:
     """What is around part `number`."""
     depth = around.depth + way.again
     here = (number, depth)
-    domains = () if way.compensation else (here, *around.domains) if way.domain else around.domains
+    if way.compensation:  # `exit` is the scope whose block it is
+        return replace(around, depth=depth, frame=here, domains=(), compensation=around.exit)
+    domains = (here, *around.domains) if way.domain else around.domains
     return replace(around, depth=depth, frame=here if way.frame else around.frame, domains=domains)
