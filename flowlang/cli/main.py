@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": ("flowlang.cli.explain:explain", "Explain a code: cause, example, repair."),
     "graph": ("flowlang.cli.graph:graph", "Draw a flow."),
     "plan": ("flowlang.cli.plan:plan", "Show who hears, does and says what in a choreography."),
+    "compare": ("flowlang.cli.compare:compare", "Compare the two modes of a flow in figures."),
     "compile": ("flowlang.cli.compile:compile", "Print a flow's kernel, or one table for each service."),
     "run": ("flowlang.cli.run:run", "Run a flow in one of the two modes."),
     "resume": ("flowlang.cli.resume:resume", "Go on with runs that were interrupted."),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import TextIO
 
 import click
 
@@ -23,7 +24,12 @@ WIDTH = 100
 def plan(file: str, data: bool) -> int:
     """Show what each service hears, does and says in a choreography, and who decides what."""
     made = build(checked(file, choreograph=True))
-    width = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    width = page_width(sys.stdout)
     text = data_text(made.flow, made.tables, width) if data else plan_text(made.tables, made.owners, width)
     put(text, None)
     return DONE
+
+
+def page_width(stream: TextIO) -> int:
+    """The columns that a text for people may have on `stream`."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if stream.isatty() else WIDTH
