@@ -5,17 +5,17 @@ Pure but for the reader that it is handed: what lies on the disk, and how far a 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from flowlang import contract, language
-from flowlang.check import check
+from flowlang.check import Child, Flows, check
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import tree, words
+from flowlang.reading import Read, Reader, read
 from flowlang.source import Source, Span
-from flowlang.unread import ContractUnread, NothingMatches, OutsideProject, Refusal
 
 if TYPE_CHECKING:
     from flowlang import ir
@@ -23,36 +23,16 @@ if TYPE_CHECKING:
     from flowlang.table import Table
 
 
-class Reader(Protocol):
-    """The files that a flow may read; names are relative to the file `beside`."""
-
-    @property
-    def root(self) -> str:
-        """What a user knows the project by."""
-        ...
-
-    def find(self, pattern: str, beside: Source) -> list[str] | Refusal:
-        """The names of the files that match, sorted."""
-        ...
-
-    def open(self, name: str) -> Source | Refusal | Diagnostic:
-        """The file of a name that `find` gave."""
-        ...
-
-    def read(self, reference: str, beside: Source) -> Source | Refusal | Diagnostic:
-        """The file that a `$ref` names."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Front:
     """A flow as its author wrote it and everything that is wrong with it, in the order of the text. The tree is None where
-    it could not be read."""
+    it could not be read. `flows` are those that it uses, by name; what is wrong with them is in their own `found`."""
 
     source: Source
     flow: tree.Flow | None
     contracts: Contracts
     found: tuple[Diagnostic, ...]
+    flows: Mapping[str, Front] = field(default_factory=dict, repr=False)
 
 
 STAND_INS = (words.OddName, words.OddNumber, words.UnknownUnit, words.UnclosedString, words.BigNumber)
@@ -64,16 +44,60 @@ def _begins_in(inner: Span, outer: Span) -> bool:
 
 
 def front(source: Source, reader: Reader) -> Front:
-    """Read the flow and its contracts and check the one against the others."""
-    flow, found = language.parse(source)
-    sources, unread = _contracts_of(flow, reader) if flow else ([], [])
-    contracts, wrong = contract.load(sources, reader.read)
-    found = [*found, *unread, *wrong]
+    """Read the flow, its contracts and the flows that it uses, and check them against each other."""
+    return fronts([source], reader)[0]
+
+
+def fronts(sources: Sequence[Source], reader: Reader) -> list[Front]:
+    """The flows of `sources`, each checked; what several of them use is read and checked once."""
+    every = read(sources, reader)
+    known: dict[Source, dict[str, Child | None]] = {one.source: {} for one in every}
+    children = {
+        one.source: Child(one.flow, one.contracts, known[one.source])
+        for one in every
+        if one.flow is not None and one.sound and not any(finding.severity == "error" for finding in one.found)
+    }
+    used: dict[Source, dict[str, Front]] = {one.source: {} for one in every}
+    made: dict[Source, Front] = {}
+    for one in every:
+        known[one.source].update({name: children.get(source) for name, source in one.flows.items()})
+    for one in every:
+        made[one.source] = Front(one.source, one.flow, one.contracts, _found(one, known[one.source]), used[one.source])
+    for one in every:
+        used[one.source].update({name: made[source] for name, source in one.flows.items()})
+    return [made[source] for source in sources]
+
+
+def _found(one: Read, flows: Flows) -> tuple[Diagnostic, ...]:
+    """Everything that is wrong with a flow and its contracts."""
+    found = list(one.found)
     # A contract that could not be read would make a second error, "no such service", of the same cause.
-    if flow is not None and not unread and not wrong:
-        misread = [one.span for one in found if isinstance(one, STAND_INS)]
-        found += [one for one in check(flow, contracts) if not any(_begins_in(one.span, span) for span in misread)]
-    return Front(source, flow, contracts, tuple(sorted(found, key=lambda one: _place(one, source))))
+    if one.flow is not None and one.sound:
+        misread = [each.span for each in found if isinstance(each, STAND_INS)]
+        wrong = check(one.flow, one.contracts, flows)
+        found += [each for each in wrong if not any(_begins_in(each.span, span) for span in misread)]
+    return tuple(sorted(found, key=lambda each: _place(each, one.source)))
+
+
+def every(whole: Front) -> list[Front]:
+    """`whole` and all flows that it uses, directly or through others, each once."""
+    found = {whole.source: whole}
+    todo = [whole]
+    for here in todo:  # grows on the way
+        todo += [used for used in here.flows.values() if used.source not in found]
+        found |= {used.source: used for used in here.flows.values()}
+    return list(found.values())
+
+
+def together(flows: Sequence[Front]) -> list[Diagnostic]:
+    """What is wrong with several flows, or with one, that only shows where they are seen together."""
+    from flowlang.check.across import across
+
+    known: dict[Source, dict[str, Child | None]] = {one.source: {} for one in flows}
+    children = {one.source: Child(one.flow, one.contracts, known[one.source]) for one in flows if one.flow is not None}
+    for one in flows:
+        known[one.source].update({name: children.get(used.source) for name, used in one.flows.items()})
+    return list(across(list(children.values())))
 
 
 # `check` runs on every save and stops here, so what follows is imported when it is asked for.
@@ -84,7 +108,8 @@ def kernel(whole: Front) -> ir.Flow:
     from flowlang.lower import lower
 
     assert whole.flow is not None
-    return lower(whole.flow, whole.contracts)
+    used = {one.flow.name.text: (one.flow, one.contracts) for one in every(whole) if one.flow is not None}
+    return lower(whole.flow, whole.contracts, used)
 
 
 @dataclass(frozen=True)
@@ -116,30 +141,6 @@ def build(whole: Front) -> Built:
 
     flow = kernel(whole)
     return Built(flow, hash_of(flow))
-
-
-def _contracts_of(flow: tree.Flow, reader: Reader) -> tuple[list[Source], list[Diagnostic]]:
-    """The contracts that `flow` uses, each once, in the order of their names."""
-    sources: dict[str, Source] = {}
-    found: list[Diagnostic] = []
-    for pattern in (pattern for use in flow.uses if use.kind == "contracts" for pattern in use.patterns):
-        beside = pattern.span.source
-        names = reader.find(pattern.value, beside)
-        if isinstance(names, Refusal):
-            found.append(OutsideProject(span=pattern.span, pattern=pattern.value, project=reader.root))
-            continue
-        if not names:
-            folder = beside.name.rpartition("/")[0] or "."
-            found.append(NothingMatches(span=pattern.span, pattern=pattern.value, folder=folder))
-        for name in names:
-            match reader.open(name):
-                case Source() as source:
-                    sources[name] = source
-                case Refusal() as refusal:
-                    found.append(ContractUnread(span=pattern.span, file=name, why=refusal.why))
-                case Diagnostic() as finding:
-                    found.append(finding)
-    return [sources[name] for name in sorted(sources)], found
 
 
 def _place(one: Diagnostic, source: Source) -> tuple[bool, str, int, int, str]:

@@ -62,15 +62,28 @@ class Unreadable(Diagnostic):
     why: str
 
 
+class FlowUnread(Diagnostic):
+    """A file that `use flows` matches cannot be read."""
+
+    code = "FL0194"
+    message = "the flow `{file}` cannot be read: {why}"
+    explanation = (
+        "The pattern of `use flows` matches this file, but it could not be read; the message gives the reason."
+    )
+
+    file: str
+    why: str
+
+
 class NothingMatches(Diagnostic):
-    """`use contracts` names no file that exists."""
+    """`use` names no file that exists."""
 
     code = "FL0195"
     message = "no file matches `{pattern}`"
     note = "patterns are relative to the flow's own folder, {folder}"
     explanation = (
-        "`use contracts` takes paths and patterns relative to the folder of the flow: `*` stands for any name and `**` for "
-        "folders at any depth. This one matches no file, so the services behind it would have no contract."
+        "`use contracts` and `use flows` take paths and patterns relative to the folder of the flow: `*` stands for any name "
+        "and `**` for folders at any depth. This one matches no file, so there is nothing behind it."
     )
     bad = _FLOW.replace("contracts/", "contract/")
     good = _GOOD
@@ -80,12 +93,12 @@ class NothingMatches(Diagnostic):
 
 
 class OutsideProject(Diagnostic):
-    """`use contracts` leads out of the project."""
+    """`use` leads out of the project."""
 
     code = "FL0196"
     message = "`{pattern}` leads out of the project"
     note = "the project is {project}: the nearest folder at or above the flow with `.git`, `pyproject.toml` or `flowlang.toml`"
-    help = "copy the contract into the project, or put a `flowlang.toml` where the project begins"
+    help = "copy the file into the project, or put a `flowlang.toml` where the project begins"
     explanation = (
         "A flow reads the files of its own project and no others, so that checking a flow of somebody else cannot look "
         "around in your files. The project is the nearest folder at or above the flow that holds `.git`, `pyproject.toml` "

@@ -55,7 +55,7 @@ def _of_kernel(whole: Child, part: list[str]) -> Iterator[Diagnostic]:
         return
     if whole.flow.start is not None:
         yield from _start(whole.flow, whole.flow.start, kernel.owner, whole.contracts)
-    heard = list(_heard(whole, kernel))
+    heard = sorted(_heard(whole, kernel), key=lambda one: one.step is not None)  # those of the flow itself come first
     for type in dict.fromkeys(one.event.event.value for one in heard):
         same = [one for one in heard if one.event.event.value == type]
         two = list(_two(same))
@@ -105,6 +105,11 @@ def _heard(whole: Child, kernel: ir.Flow) -> Iterator[_Heard]:
         for statement in statements(child.flow.body)
         if listening(statement)
     }
+    calls = {
+        each.span: each.call.service.span.to(each.call.operation.span)
+        for each in statements(whole.flow.body)
+        if isinstance(each, tree.Step)
+    }
     found = owners(kernel)
     for node, step in _listening(kernel.body, None):
         if node.span not in words:
@@ -114,7 +119,8 @@ def _heard(whole: Child, kernel: ir.Flow) -> Iterator[_Heard]:
         for event in listening(statement):
             beside = isinstance(event, tree.OnEvent) and event.alongside
             if beside == isinstance(node, ir.Alongside):
-                yield _Heard(event, named_at(statement), child, owner.service, owner.why, step)
+                through = None if step is None else calls[step]
+                yield _Heard(event, named_at(statement), child, owner.service, owner.why, through)
 
 
 def _listening(node: ir.Node, step: Span | None) -> Iterator[tuple[ir.Race | ir.Interrupt | ir.Alongside, Span | None]]:
@@ -157,8 +163,6 @@ def _deaf(whole: Child, same: list[_Heard], part: list[str]) -> Iterator[Diagnos
         return
     span, related = first.event.event.span, tuple[Label, ...]()
     if first.step is not None:
-        if span in {one.span for one in choreography(first.inside.flow, first.inside.contracts, first.inside.flows)}:
-            return  # said in the file of that flow
         span, related = first.step, (Label(span, "it would listen here"),)
     able = [service for service in part if observes(service, first.event.event, whole.contracts)]
     if not able:

@@ -193,14 +193,17 @@ class _Undoing:
 
 
 def _left_behind(child: Child) -> tree.Step | None:
-    """The first step of another flow that stays when the flow is undone as a whole. Of the flows that it runs in turn its
-    own check speaks."""
+    """The first step of another flow that stays when the flow is undone as a whole, and of which its own check does not
+    speak: so it is a step behind which nothing can fail there."""
+    own = _Undoing(child.contracts, {})
+    own.flow(child.flow.body)
+    said = {finding.span for finding in own.diagnostics}
     for statement in statements(child.flow.body):
         if isinstance(statement, tree.Commit):
             return None  # the caller needs a compensation of its own, which is said elsewhere
         if isinstance(statement, tree.Step) and statement.undo is None:
             operation = operation_of(statement.call, child.contracts)
-            if operation is not None and not operation.reads:
+            if operation is not None and not operation.reads and statement.name.span not in said:
                 return statement
     return None
 

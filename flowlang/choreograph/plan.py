@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import assert_never
 
-from flowlang.owners import Owner
 from flowlang.event import Policy
+from flowlang.owners import Owner
 from flowlang.table import (
     CatchRow,
     EmitRow,

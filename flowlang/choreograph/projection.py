@@ -16,8 +16,8 @@ from typing import assert_never
 
 from flowlang import ir
 from flowlang.choreograph.liveness import carriage
-from flowlang.owners import Owner, owners
 from flowlang.choreograph.wiring import heard
+from flowlang.owners import Owner, owners
 from flowlang.table import (
     CatchRow,
     EmitRow,

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import click
 
 from flowlang.check import render
-from flowlang.check.allow import accept
+from flowlang.cli.compiled import told
 from flowlang.cli.files import Project, opened, project_of
 from flowlang.cli.screen import colour, data, talk
 from flowlang.cli.status import DONE, FINDINGS
-from flowlang.compile import front
+from flowlang.compile import fronts
 from flowlang.diagnostic import Diagnostic
+from flowlang.source import Source
 
 
 @click.command()
@@ -33,7 +34,8 @@ from flowlang.diagnostic import Diagnostic
     help="Frames for people, one JSON list for programs, workflow commands for GitHub.",
 )
 def check(files: Sequence[str], mode: str | None, strict: bool, layout: str) -> int:
-    """Find the mistakes in flows and their contracts. `-` is stdin.
+    """Find the mistakes in flows, their contracts and the flows that they use. `-` is stdin. Several files are checked
+    together.
 
     Ends with 0 when there is no error, else with 1; with --strict a warning is enough.
     """
@@ -52,10 +54,11 @@ def check(files: Sequence[str], mode: str | None, strict: bool, layout: str) -> 
 
 
 def findings(files: Sequence[str], *, choreograph: bool) -> list[Diagnostic]:
-    """Everything that is wrong with `files`; a contract that several of them use is complained about once."""
+    """Everything that is wrong with `files`, with the flows that they use, and with all of them together; a file that
+    several of them use is complained about once."""
     projects: dict[str, Project] = {}
+    sources: dict[str, list[Source]] = {}
     found: list[Diagnostic] = []
-    told: set[tuple[str, str, int, int]] = set()
     for name in dict.fromkeys(files):
         source = opened(name)
         if isinstance(source, Diagnostic):
@@ -63,9 +66,8 @@ def findings(files: Sequence[str], *, choreograph: bool) -> list[Diagnostic]:
             continue
         project = project_of(name)
         project = projects.setdefault(project.root, project)
-        for one in accept(list(front(source, project).found), source, choreograph=choreograph):
-            place = (one.code, one.span.source.name, one.span.start, one.span.end)
-            if one.span.source is source or place not in told:
-                found.append(one)
-                told.add(place)
+        project.add(name, source)
+        sources.setdefault(project.root, []).append(source)
+    for root, given in sources.items():
+        found += told(fronts(given, projects[root]), choreograph=choreograph)
     return found

@@ -6,6 +6,7 @@ It goes to stderr: only for `check` are the findings what it was asked for.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from flowlang.check import render
@@ -13,7 +14,7 @@ from flowlang.check.allow import accept
 from flowlang.cli.files import opened, project_of
 from flowlang.cli.screen import colour, talk
 from flowlang.cli.status import FINDINGS
-from flowlang.compile import Front, front
+from flowlang.compile import Front, every, front, together
 from flowlang.diagnostic import Diagnostic
 
 
@@ -29,12 +30,33 @@ def checked(name: str, *, choreograph: bool = False) -> Front:
     source = opened(name)
     if isinstance(source, Diagnostic):
         refuse([source])
-    whole = front(source, project_of(name))
-    found = accept(list(whole.found), source, choreograph=choreograph)
+    project = project_of(name)
+    project.add(name, source)
+    whole = front(source, project)
+    found = told([whole], choreograph=choreograph)
     errors = [one for one in found if render.severity(one, choreograph=choreograph) == "error"]
     if errors:
         refuse(errors, choreograph=choreograph)
     return whole
+
+
+def told(given: Sequence[Front], *, choreograph: bool) -> list[Diagnostic]:
+    """What is wrong with the flows of `given`, with those that they use, and with all of them together, without what
+    comments accept: flow after flow, each finding once. Of what cannot be choreographed in a flow that is only used, the
+    flow that uses it speaks."""
+    whole = list(dict.fromkeys(one for front in given for one in every(front)))
+    among = together(whole)
+    found: list[Diagnostic] = []
+    seen: set[tuple[str, str, int, int]] = set()
+    for one in whole:
+        here = [finding for finding in one.found if one in given or not finding.choreography_only]
+        here += [finding for finding in among if finding.span.source is one.source]
+        for finding in accept(here, one.source, choreograph=choreograph):
+            place = (finding.code, finding.span.source.name, finding.span.start, finding.span.end)
+            if finding.span.source is one.source or place not in seen:
+                found.append(finding)
+                seen.add(place)
+    return found
 
 
 def refuse(errors: list[Diagnostic], *, choreograph: bool = False) -> NoReturn:

@@ -42,6 +42,10 @@ class Project:
         names = [os.path.normpath(os.path.join(folder, match)) for match in matches]
         return names if all(map(self._holds, names)) else _OUTSIDE
 
+    def add(self, name: str, source: Source) -> None:
+        """The file `name` has been read already, as `source`."""
+        self.known[os.path.realpath(name)] = source
+
     def read(self, reference: str, beside: Source) -> Source | Refusal | Diagnostic:
         """The file `reference`, relative to the file `beside`. A diagnostic when it is no text."""
         if os.path.isabs(reference) or "\0" in reference:

@@ -42,6 +42,7 @@ Conform = Callable[[Value], tuple[Value, tuple[str, ...]]]
 _CONTRACT: Final = ("service", "title", "description", "operations", "events", "hears", "schemas")
 _OPERATION: Final = ("title", "description", "input", "output", "errors", "timeout", "idempotent", "effect", "example")
 _EVENT: Final = ("title", "description", "data", "keep", "to")
+_FLOW: Final = "flow"
 _BUILT_IN: Final = ("string", "int", "decimal", "bool", "any")
 _WORD: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _EVENT_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,199}")
@@ -121,6 +122,9 @@ class _Loading:
             self.found.append(words.MissingKey(span=place, where="a contract", key="service"))
         if service is not None and entry is not None:
             self.name(service, entry.value.span, "a service", _WORD, _WORD_RULE)
+            if service == _FLOW:
+                rule = "`flow.other(...)` runs another flow, so this word stands for no service"
+                self.found.append(words.BadName(span=entry.value.span, name=service, what="a service", rule=rule))
         name = service or ""
         operations = [self.operation(name, each) for each in self.entries("`operations`", root.get("operations"))]
         events = [self.event(name, each) for each in self.entries("`events`", root.get("events"))]

@@ -77,8 +77,8 @@ class BadName(Diagnostic):
     note = "{rule}"
     explanation = (
         "Flows write the names of services, operations, errors and types as words: letters, digits and `_`, not beginning "
-        "with a digit. Types of contracts may not be called like the built-in ones. Names of events may have dots and "
-        "dashes between the words."
+        "with a digit. Types of contracts may not be called like the built-in ones, and no service is called `flow`, which "
+        "stands for the flows that a flow runs. Names of events may have dots and dashes between the words."
     )
     bad = _bad("  charge:", "  charge-card:")
     good = _bad("  charge:", "  charge_card:")
