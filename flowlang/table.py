@@ -9,6 +9,9 @@ block can play several parts at once (the ok of a step is the start of the next 
 join waits for). An empty part adds no row: its start counts as its ok, its undo as its gone. What has nothing to undo is
 passed over by an undo in the same way.
 
+A row that is `firm` does not say that it failed unless somebody after the point of no return takes the error: it tells the
+run's owner that it is `stuck`.
+
 Paths are templates, and an event comes with the iterations and attempts of its block as an index: a row acts for each
 index by itself. A row inside a scope that is tried again may be started by what starts the scope: that is attempt 1.
 """
@@ -41,7 +44,8 @@ class Wire:
 class StepRow:
     """Do an operation when started; undo it when told so (`undo` is empty where there is nothing to undo). `hints` are the
     events that turn it round before its call. `stuck` and `unstuck` tell the run's owner that an operator is needed, and
-    that one has decided; they are numbered, since the second can overtake the first."""
+    that one has decided; they are numbered, since the second can overtake the first. In a compensation block `reason` is
+    the name of the value that says why something is undone."""
 
     path: str
     start: Events
@@ -57,6 +61,7 @@ class StepRow:
     unstuck: Wire
     hints: Events = ()
     firm: Firm | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +77,7 @@ class LetRow:
     gone: Wire
     breach: str = "ExpressionError"
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class EmitRow:
     ok: Wire
     gone: Wire
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +161,7 @@ class SwitchRow:
     ways: tuple[Way, ...]
     gone: Wire
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +192,7 @@ class RaceRow:
     absolute: bool = False
     hints: Events = ()
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +213,7 @@ class EachRow:
     ok: Wire
     gone: Wire
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +244,7 @@ class RepeatRow:
     gone: Wire
     hints: Events = ()
     firm: Firm | None = None
+    stuck: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -500,27 +511,33 @@ def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:
     def reaction(r: Reaction) -> Reaction:
         return replace(r, start=fill(r.start), part=part(r.part))
 
+    def maybe(wire: Wire | None) -> Wire | None:
+        return None if wire is None else fill(wire)
+
     match row:
         case StepRow():
             return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=fill(row.stuck), unstuck=fill(row.unstuck))
-        case LetRow() | EmitRow() | CommitRow():
+        case LetRow() | EmitRow():
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=maybe(row.stuck))
+        case CommitRow():
             return replace(row, ok=fill(row.ok), gone=fill(row.gone))
         case FailRow():
             return replace(row, gone=fill(row.gone))
         case JoinRow():
             branches, hints = tuple(map(part, row.branches)), tuple(map(fill, row.hints))
-            closed = row.closed and fill(row.closed)
+            closed = maybe(row.closed)
             return replace(row, branches=branches, ok=fill(row.ok), gone=fill(row.gone), hints=hints, closed=closed)
         case SwitchRow():
-            return replace(row, ways=tuple(map(way, row.ways)), gone=fill(row.gone))
+            return replace(row, ways=tuple(map(way, row.ways)), gone=fill(row.gone), stuck=maybe(row.stuck))
         case RaceRow():
             hearings = tuple(replace(h, start=fill(h.start), undo=fill(h.undo)) for h in row.hearings)
-            return replace(row, hearings=hearings, late=row.late and way(row.late), gone=fill(row.gone))
+            return replace(row, hearings=hearings, late=row.late and way(row.late), gone=fill(row.gone), stuck=maybe(row.stuck))
         case EachRow():
-            return replace(row, begin=fill(row.begin), body=part(row.body), ok=fill(row.ok), gone=fill(row.gone))
+            row = replace(row, begin=fill(row.begin), body=part(row.body))
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=maybe(row.stuck))
         case RepeatRow():
-            begin, body, late = fill(row.begin), part(row.body), row.late and way(row.late)
-            return replace(row, begin=begin, body=body, late=late, ok=fill(row.ok), gone=fill(row.gone))
+            row = replace(row, begin=fill(row.begin), body=part(row.body), late=row.late and way(row.late))
+            return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=maybe(row.stuck))
         case AlongsideRow():
             handlers = tuple(map(reaction, row.handlers))
             return replace(row, body=part(row.body), handlers=handlers, ok=fill(row.ok), gone=fill(row.gone))

@@ -11,8 +11,11 @@ is given a value to keep for somebody else's sake.
 the hearer holds. What is to be held later must have been given before: that obligation travels back to where the service
 last took something in.
 
-Undo and gone events carry no values: each service undoes from its own record. Of the branches of a fork only one passes on
-what was known before the fork, since the join waits for all of them: the one that visits the fewest services.
+Undo and gone events carry no values: each service undoes from its own record. Of the branches of a fork that waits for all
+only one passes on what was known before it: the one that visits the fewest services. A loop, a scope that is tried again
+and a child flow keep what was known at their entry, so what happens inside passes on only what it made; that is also why
+no event follows from itself here: a further iteration begins with the values of the entry and those that its owner holds.
+What a service took in inside an iteration is recorded under that iteration and is not held outside of it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,29 @@ from flowlang import ir
 from flowlang.choreograph.wiring import heard
 from flowlang.expression.names import free_names
 from flowlang.expression.tree import Expression
-from flowlang.table import CatchRow, EmitRow, FailRow, JoinRow, LetRow, RaceRow, Row, RunRow, StepRow, SwitchRow
+from flowlang.table import (
+    AlongsideRow,
+    CatchRow,
+    ChildRow,
+    CommitRow,
+    EachRow,
+    EmitRow,
+    Events,
+    FailRow,
+    InterruptRow,
+    JoinRow,
+    LetRow,
+    RaceRow,
+    Reaction,
+    RelayRow,
+    RepeatRow,
+    RetryRow,
+    Row,
+    RunRow,
+    StepRow,
+    SwitchRow,
+    UndoingRow,
+)
 
 Names = frozenset[str]
 NONE: Names = frozenset()
@@ -46,6 +71,7 @@ class Link:
     only: Names | None = None
     part: int = 0
     deaf: bool = False  # `said` follows from `event`, but the service takes nothing in
+    leaves: bool = False  # out of an iteration or attempt: what was taken in inside is held no more
 
     def passing(self, names: Names) -> Names:
         """Of `names` needed after this link those that must be there before it."""
@@ -64,8 +90,11 @@ class Carriage:
 def carriage(flow: ir.Flow, rows: list[tuple[str, Row]], holding: bool = True, deaf: frozenset[str] = NONE) -> Carriage:
     """What the events of `rows` (with the service of each row) carry; without `holding` as if nobody kept a record. The
     scopes in `deaf`, by path, won't hear their start: their handlers follow from it, but their owner takes nothing in."""
-    forks = {node.path: node for node in ir.walk(flow.body) if isinstance(node, ir.Fork)}
-    links = [link for service, row in rows for link in _links(service, row, forks, deaf)]
+    inside = _Inside(
+        {node.path: node for node in ir.walk(flow.body) if isinstance(node, ir.Fork)},
+        {node.path: ir.visible_after(node.body) for node in ir.walk(flow.body) if isinstance(node, ir.Repeat | ir.Retry)},
+    )
+    links = [link for service, row in rows for link in _links(service, row, inside, deaf)]
     hearers: dict[str, set[str]] = {}
     for service, row in rows:
         for event, port, _ in heard(row):
@@ -155,7 +184,7 @@ class _Analysis:
 
     def held_after(self, link: Link, readers: dict[str, set[str]]) -> dict[str, Names]:
         """What each service holds once `link` has said its event."""
-        if not self.holding:
+        if not self.holding or link.leaves:
             return {}
         known = dict(self.holds[link.event])
         if link.deaf:
@@ -221,6 +250,8 @@ class _Analysis:
 
     def held_by(self, service: str, link: Link) -> Names:
         """What `service` can hold once `link` has said its event."""
+        if link.leaves:
+            return NONE
         known = self.holds[link.event].get(service, NONE)
         if link.service == service and not link.deaf:
             known |= self.settled[link.event] | link.defines
@@ -234,24 +265,35 @@ def _common(sets: list[Names]) -> Names:
 # ---------------------------------------------------------------- the links of a row
 
 
-def _links(service: str, row: Row, forks: dict[str, ir.Fork], deaf: frozenset[str]) -> Iterator[Link]:
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """What the kernel knows of the inside of a row: the forks, and what is visible after the body of a repeat or retry."""
+
+    forks: dict[str, ir.Fork]
+    visible: dict[str, Names]
+
+
+def _links(service: str, row: Row, inside: _Inside, deaf: Names) -> Iterator[Link]:
     match row:
         case StepRow():
             # the compensation's input is evaluated here when the step ends, from what the step was started with
-            reads = _read(row.input) | (_read(row.compensate.input) if row.compensate else NONE)
+            reads = _read(row.input) | (_read(row.compensate.input) if row.compensate else NONE) | _names(row.reason)
             for event in row.start:
-                yield Link(service, event, reads - {row.name}, row.ok.event, frozenset((row.name,)))
+                yield Link(service, event, reads - {row.name}, row.ok.event, _names(row.name))
         case LetRow():
             for event in row.start:
-                yield Link(service, event, _read(row.value), row.ok.event, frozenset((row.name,)))
+                yield Link(service, event, _read(row.value), row.ok.event, _names(row.name))
         case EmitRow():
             for event in row.start:
                 yield Link(service, event, _read(row.data), row.ok.event)
         case FailRow():
             for event in row.start:
                 yield Link(service, event, _read(row.message), None)
+        case CommitRow():
+            for event in row.start:
+                yield Link(service, event, NONE, row.ok.event)
         case JoinRow():
-            yield from _join_links(service, row, forks[row.path])
+            yield from _join_links(service, row, inside.forks[row.path])
         case SwitchRow():
             reads = frozenset().union(*(_read(way.when) for way in row.ways))
             for event in row.start:
@@ -259,17 +301,52 @@ def _links(service: str, row: Row, forks: dict[str, ir.Fork], deaf: frozenset[st
                     yield Link(service, event, reads, way.start.event)
         case RaceRow():
             yield from _race_links(service, row)
+        case EachRow():
+            for event in row.start:
+                yield Link(service, event, _read(row.items), row.begin.event, _names(row.variable))
+                yield Link(service, event, NONE, row.ok.event, _names(row.collect))
+            for event in row.body.ok:
+                yield Link(service, event, _names(row.yields), None)
+        case RepeatRow():
+            yield from _repeat_links(service, row, inside.visible[row.path])
+        case AlongsideRow():
+            yield from _reaction_links(service, row.start, row.handlers)
+            yield from _out(service, row.body.ok, row.ok.event)
+        case RetryRow():
+            yield from _retry_links(service, row, inside.visible[row.path], row.path in deaf)
+        case InterruptRow():
+            yield from _reaction_links(service, row.start, row.reactions)
+            for part in (row.body, *(reaction.part for reaction in row.reactions)):
+                yield from _out(service, part.ok, row.ok.event)
+            if row.late is not None:
+                for event in row.start:
+                    yield Link(service, event, _read(row.after), row.late.start.event)
+                yield from _out(service, row.late.part.ok, row.ok.event)
         case CatchRow():
             for event in row.start:
                 for taker in row.takers:
-                    bound = frozenset((taker.bind,)) - {""}
+                    bound = _names(taker.bind)
                     if row.path in deaf:
                         yield Link(service, event, NONE, taker.start.event, bound, only=NONE, deaf=True)
                     else:
                         yield Link(service, event, NONE, taker.start.event, bound)
             for part in (row.body, *(taker.part for taker in row.takers)):
-                for event in part.ok:
-                    yield Link(service, event, NONE, row.ok.event)
+                yield from _out(service, part.ok, row.ok.event)
+        case UndoingRow():
+            for event in row.body.ok:
+                yield Link(service, event, NONE, row.ok.event)
+                yield Link(service, event, NONE, row.begin.event, frozenset((f"{row.path}.reason",)))
+        case ChildRow():
+            for event in row.start:
+                yield Link(service, event, NONE, row.begin.event)
+                yield Link(service, event, NONE, row.ok.event, without=_names(row.name))
+            for event in row.body.ok:
+                made = _names(row.name)
+                yield Link(service, event, _names(row.returned), row.ok.event, made, only=made, part=1)
+        case RelayRow():
+            for event in row.start:
+                yield Link(service, event, NONE, row.begin.event)
+            yield from _out(service, row.part.ok, row.ok.event)
         case RunRow():
             for event in row.ok:
                 yield Link(service, event, frozenset(("return",)), None)
@@ -277,16 +354,58 @@ def _links(service: str, row: Row, forks: dict[str, ir.Fork], deaf: frozenset[st
             assert_never(row)
 
 
+def _out(service: str, events: Events, said: str) -> Iterator[Link]:
+    return (Link(service, event, NONE, said) for event in events)
+
+
 def _race_links(service: str, row: RaceRow) -> Iterator[Link]:
     for event in row.start:
         for hearing in row.hearings:
             reads = _read(hearing.value) | (_read(hearing.where) - {hearing.bind})
-            yield Link(service, event, reads, hearing.start.event, frozenset((hearing.bind,)) - {""})
+            yield Link(service, event, reads, hearing.start.event, _names(hearing.bind))
         if row.late is not None:
             yield Link(service, event, _read(row.after), row.late.start.event)
 
 
+def _reaction_links(service: str, start: Events, reactions: tuple[Reaction, ...]) -> Iterator[Link]:
+    for event in start:
+        for reaction in reactions:
+            reads = _read(reaction.value) | (_read(reaction.where) - {reaction.bind})
+            yield Link(service, event, reads, reaction.start.event, _names(reaction.bind))
+
+
+def _repeat_links(service: str, row: RepeatRow, made: Names) -> Iterator[Link]:
+    carried = frozenset(one.name for one in row.carried)
+    asked = _read(row.until) | _read(row.every)
+    after = [row.ok.event] if row.late is None else [row.ok.event, row.late.start.event]
+    for event in row.start:
+        first = frozenset().union(*(_read(one.first) for one in row.carried))
+        yield Link(service, event, first | (asked - made - carried), row.begin.event, carried)
+        for said in after:
+            yield Link(service, event, NONE, said, without=made | carried)
+    for event in row.body.ok:
+        reads = (asked & made) | frozenset(one.next for one in row.carried)
+        for said in after:
+            yield Link(service, event, reads, said, carried, only=made, part=1, leaves=True)
+
+
+def _retry_links(service: str, row: RetryRow, made: Names, deaf: bool) -> Iterator[Link]:
+    for event in row.start:
+        if deaf:
+            yield Link(service, event, NONE, row.begin.event, only=NONE, deaf=True)
+            yield Link(service, event, NONE, row.ok.event, only=NONE, deaf=True)
+        else:
+            yield Link(service, event, NONE, row.begin.event)
+            yield Link(service, event, NONE, row.ok.event, without=made)
+    for event in row.body.ok:
+        yield Link(service, event, NONE, row.ok.event, only=made, part=1, leaves=True)
+
+
 def _join_links(service: str, row: JoinRow, fork: ir.Fork) -> Iterator[Link]:
+    if row.join == "some":  # any branch may be among the winners, so each passes everything on
+        for branch in row.branches:
+            yield from _out(service, branch.ok, row.ok.event)
+        return
     bodies = [branch.body for branch in fork.branches]
     defined = [frozenset(name for node in ir.walk(body) for name in ir.defined_by(node)) for body in bodies]
     visited = [{n.operation.service for n in ir.walk(body) if isinstance(n, ir.Step)} - {service} for body in bodies]
@@ -302,3 +421,7 @@ def _join_links(service: str, row: JoinRow, fork: ir.Fork) -> Iterator[Link]:
 
 def _read(expression: Expression | None) -> Names:
     return NONE if expression is None else free_names(expression.tree)
+
+
+def _names(name: str) -> Names:
+    return frozenset((name,)) - {""}

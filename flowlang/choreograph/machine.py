@@ -16,14 +16,34 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from flowlang import event
-from flowlang.choreograph import parts, runs, steps, waits
+from flowlang import event, place
+from flowlang.choreograph import children, joins, loops, runs, scopes, steps, waits
 from flowlang.choreograph.program import Program
-from flowlang.choreograph.state import ChoiceCell, DoCell, SaidCell, State, WaitCell
-from flowlang.choreograph.turn import Heard, Turn
-from flowlang.event import Effect, Input, Message, Reason
+from flowlang.choreograph.state import ChoiceCell, DoCell, ParkedCell, Said, SaidCell, State
+from flowlang.choreograph.turn import Heard, Turn, refuses
+from flowlang.event import Effect, Index, Input, Message, Reason
 from flowlang.link import Refused
-from flowlang.table import CatchRow, EmitRow, FailRow, JoinRow, LetRow, RaceRow, Row, RunRow, StepRow, SwitchRow
+from flowlang.table import (
+    AlongsideRow,
+    CatchRow,
+    ChildRow,
+    CommitRow,
+    EachRow,
+    EmitRow,
+    FailRow,
+    InterruptRow,
+    JoinRow,
+    LetRow,
+    RaceRow,
+    RelayRow,
+    RepeatRow,
+    RetryRow,
+    Row,
+    RunRow,
+    StepRow,
+    SwitchRow,
+    UndoingRow,
+)
 
 
 class Unheard(Exception):
@@ -54,15 +74,18 @@ def _take(turn: Turn, input: Input) -> None:
         case event.Heard():
             _message(turn, input.message)
         case event.Settled():
-            steps.settled(turn, _step(turn, input.path), input)
+            row, index = _step(turn, input.path)
+            steps.settled(turn, row, index, input)
         case event.Stuck():
-            steps.stuck(turn, _step(turn, input.path), input)
+            row, index = _step(turn, input.path)
+            steps.stuck(turn, row, index, input)
         case event.Resolved():
-            steps.resolved(turn, _step(turn, input.path), input)
+            row, index = _step(turn, input.path)
+            steps.resolved(turn, row, index, input)
         case event.Fired():
-            waits.fired(turn, _race(turn, input.path))
+            _fired(turn, input)
         case event.Arrived():
-            waits.arrived(turn, _race(turn, input.path), input)
+            _arrived(turn, input)
         case event.Cancel():
             runs.cancel(turn, _run(turn))
         case _:
@@ -74,22 +97,52 @@ def _run(turn: Turn) -> RunRow:
     return turn.program.run
 
 
-def _step(turn: Turn, path: str) -> StepRow:
-    row = turn.program.rows[path]
+def _asked(turn: Turn, path: str) -> tuple[Row, Index]:
+    """The row that the instance at `path` belongs to, and its index (of a pause: that of what comes behind it)."""
+    row, template = turn.program.asked[place.bare(path)]
+    return row, place.index_of(template, path)
+
+
+def _step(turn: Turn, path: str) -> tuple[StepRow, Index]:
+    row, index = _asked(turn, path)
     assert isinstance(row, StepRow)
-    return row
+    return row, index
 
 
-def _race(turn: Turn, path: str) -> RaceRow:
-    row = turn.program.rows[path]
-    assert isinstance(row, RaceRow)
-    return row
+def _fired(turn: Turn, input: event.Fired) -> None:
+    row, index = _asked(turn, input.path)
+    match row:
+        case RaceRow():
+            waits.fired(turn, row, index)
+        case RepeatRow():
+            loops.pause_over(turn, row, index)
+        case RetryRow():
+            scopes.pause_over(turn, row, index)
+        case InterruptRow():
+            scopes.time_over(turn, row, index)
+        case _:
+            raise AssertionError(f"{row.path} has no timer")
+
+
+def _arrived(turn: Turn, input: event.Arrived) -> None:
+    row, index = _asked(turn, input.path)
+    match row:
+        case RaceRow():
+            took = waits.arrived(turn, row, index, input)
+        case InterruptRow():
+            took = scopes.interrupted(turn, row, index, input)
+        case AlongsideRow():
+            took = scopes.joined(turn, row, index, input)
+        case _:
+            raise AssertionError(f"{row.path} does not wait")
+    if not took:
+        turn.effects.append(event.Declined(input.path, input.event.id))
 
 
 def _message(turn: Turn, message: Message) -> None:
     """Take a message in, once."""
     table, state = turn.program.table, turn.state
-    if message.name not in turn.program.hears and message.name not in (table.hint, table.closed):
+    if message.name not in turn.program.hears and message.name != table.closed:
         raise Unheard(f"`{table.service}` has no row for `{message.name}`")
     if message.id in state.seen:
         return
@@ -97,7 +150,8 @@ def _message(turn: Turn, message: Message) -> None:
     if state.closed:
         state.dropped += 1
         return
-    turn.todo.append(Heard(message.name, dict(message.data), message.causes, message.reason, message.index))
+    said = Said(dict(message.data), message.causes, message.open)
+    turn.todo.append(Heard(message.name, message.index, said, message.reason))
 
 
 # ---------------------------------------------------------------- an event and the rows that hear it
@@ -106,90 +160,121 @@ def _message(turn: Turn, message: Message) -> None:
 def _hear(turn: Turn, heard: Heard) -> None:
     """Let every row that hears an event act on it; what it does not carry, the service adds from its record."""
     table, state = turn.program.table, turn.state
-    if heard.name == table.hint:
-        return _hint(turn)
     if heard.name == table.closed:
         state.closed = True
         return
-    state.values.update(heard.data)
+    for name, value in heard.said.data.items():
+        turn.record(name, heard.index, value)
     kept = turn.program.holds.get(heard.name)
     if kept:
-        own = {name: state.values[name] for name in kept if name in state.values}
-        heard = replace(heard, data={**own, **heard.data})
+        own = turn.recorded(kept, heard.index)
+        heard = replace(heard, said=replace(heard.said, data={**own, **heard.said.data}))
+    hinting = False
     for row, port, part in turn.program.hears.get(heard.name, ()):
+        depth = turn.program.depths[row.path]
+        missing = depth - len(heard.index)
+        at = heard if missing <= 0 or port == "hint" else replace(heard, index=heard.index + (1,) * missing)
         match port:
             case "start":
-                _start(turn, row, heard)
+                _start(turn, row, at.index, at.said)
             case "undo":
-                _undo(turn, row, heard)
+                _undo(turn, row, at)
             case "ok":
-                _part_ok(turn, row, part, heard)
+                _part_ok(turn, row, part, at)
             case "gone":
-                _part_gone(turn, row, part, heard)
+                _part_gone(turn, row, part, at)
+            case "closed":
+                _join_closed(turn, row, at)
+            case "hint":
+                hinting = True
             case _:
-                runs.told(turn, _run(turn), port, part, heard.index[0])
+                runs.told(turn, _run(turn), port, part, heard.index)
+    if hinting:
+        _hint(turn, heard)
 
 
-def _start(turn: Turn, row: Row, heard: Heard) -> None:
+def _start(turn: Turn, row: Row, index: Index, said: Said) -> None:
     link = turn.program.link
     try:
         match row:
             case StepRow():
-                steps.start(turn, row, heard)
+                steps.start(turn, row, index, said)
             case LetRow():
-                value = link.value(row.value, heard.data)
+                value = link.value(row.value, said.data)
                 if row.schema is not None:
-                    value = link.conformed(row.schema, value, "ExpressionError")
-                turn.state.values[row.name] = value
-                turn.say(row.ok, {**heard.data, row.name: value}, heard.causes)
+                    value = link.conformed(row.schema, value, row.breach)
+                turn.record(row.name, index, value)
+                turn.say(row.ok, index, replace(said, data={**said.data, row.name: value}))
             case EmitRow():
-                said = link.conformed(row.type.data, link.value(row.data, heard.data), "ExpressionError")
-                turn.state.cells[row.path] = SaidCell(said)
-                turn.effects.append(event.Publish(row.path, row.type.type, said))
-                turn.say(row.ok, heard.data, heard.causes)
+                spoken = link.conformed(row.type.data, link.value(row.data, said.data), "ExpressionError")
+                turn.state.cells[row.path, index] = SaidCell(spoken)
+                turn.effects.append(event.Publish(place.instance(row.path, index), row.type.type, spoken))
+                turn.say(row.ok, index, said)
             case FailRow():
-                message = "" if row.message is None else link.value(row.message, heard.data)
-                turn.say(row.gone, {}, heard.causes, event.failed(row.error, message, row.path))
+                path = place.instance(row.path, index)
+                message = "" if row.message is None else link.value(row.message, said.data)
+                turn.say_back(row.gone, index, said.causes, event.failed(row.error, message, path))
+            case CommitRow():
+                runs.commit(turn, row, index, said)
             case SwitchRow():
-                _choose(turn, row, heard)
+                _choose(turn, row, index, said)
             case RaceRow():
-                waits.start(turn, row, heard)
-            case CatchRow():
-                parts.entered(turn, row, heard)
-            case JoinRow() | RunRow():
+                waits.start(turn, row, index, said)
+            case EachRow():
+                loops.start_each(turn, row, index, said)
+            case RepeatRow():
+                loops.start_repeat(turn, row, index, said)
+            case AlongsideRow() | RetryRow() | InterruptRow() | CatchRow():
+                scopes.entered(turn, row, index, said)
+            case ChildRow():
+                children.start(turn, row, index, said)
+            case RelayRow():
+                children.relay(turn, row, index, said)
+            case JoinRow() | UndoingRow() | RunRow():
                 raise AssertionError(f"{row.path} is not started")
             case _:
                 assert_never(row)
     except Refused as refused:
-        assert not isinstance(row, JoinRow | RunRow)
-        turn.say(row.gone, {}, heard.causes, Reason("failed", refused.error(row.path)))
+        assert isinstance(row, LetRow | EmitRow | FailRow | SwitchRow | RaceRow | EachRow | RepeatRow), row
+        error = refused.error(place.instance(row.path, index))
+        if isinstance(row, FailRow) or refuses(row.firm, index, refused):
+            return turn.say_back(row.gone, index, said.causes, Reason("failed", error))
+        assert row.stuck is not None
+        turn.state.cells[row.path, index] = ParkedCell(error)
+        turn.say(row.stuck, (*index, 1), Said({}, ()))
 
 
-def _choose(turn: Turn, row: SwitchRow, heard: Heard) -> None:
+def _choose(turn: Turn, row: SwitchRow, index: Index, said: Said) -> None:
     for number, way in enumerate(row.ways):
-        if way.when is None or turn.program.link.truth(way.when, heard.data):
-            turn.state.cells[row.path] = ChoiceCell(number)
-            return turn.say(way.start, heard.data, heard.causes)
+        if way.when is None or turn.program.link.truth(way.when, said.data):
+            turn.state.cells[row.path, index] = ChoiceCell(number)
+            return turn.say(way.start, index, said)
     raise AssertionError(f"{row.path} has no else")
 
 
 def _undo(turn: Turn, row: Row, heard: Heard) -> None:
-    reason, causes = heard.reason, heard.causes
+    index, reason, causes = heard.index, heard.reason, heard.said.causes
     assert reason is not None
     match row:
         case StepRow():
-            steps.undo_ok(turn, row, reason, causes)
+            steps.undo_ok(turn, row, index, reason, causes)
         case SwitchRow():
-            cell = turn.state.cells[row.path]
+            cell = turn.state.cells[row.path, index]
             assert isinstance(cell, ChoiceCell)
-            turn.say(row.ways[cell.way].undo, {}, causes, reason)
+            turn.say_back(row.ways[cell.way].undo, index, causes, reason)
         case RaceRow():
-            waits.undo(turn, row, heard)
+            waits.undo(turn, row, index, reason, causes)
         case JoinRow():
-            parts.undo_branches(turn, row, reason, causes)
-        case CatchRow():
-            parts.undo_scope(turn, row, reason, causes)
-        case LetRow() | EmitRow() | FailRow() | RunRow():
+            joins.undo_fork(turn, row, index, reason, causes)
+        case EachRow():
+            loops.undo_each(turn, row, index, reason, causes)
+        case RepeatRow():
+            loops.undo_repeat(turn, row, index, reason, causes)
+        case AlongsideRow() | RetryRow() | InterruptRow() | CatchRow() | UndoingRow():
+            scopes.undo(turn, row, index, reason, causes)
+        case ChildRow() | RelayRow():
+            children.undo(turn, row, index, reason, causes)
+        case LetRow() | EmitRow() | FailRow() | CommitRow() | RunRow():
             raise AssertionError(f"{row.path} is not undone")
         case _:
             assert_never(row)
@@ -198,11 +283,17 @@ def _undo(turn: Turn, row: Row, heard: Heard) -> None:
 def _part_ok(turn: Turn, row: Row, part: int, heard: Heard) -> None:
     match row:
         case JoinRow():
-            parts.branch_ok(turn, row, part, heard)
-        case CatchRow():
-            parts.scope_ok(turn, row, part, heard)
+            joins.branch_ok(turn, row, part, heard)
+        case EachRow():
+            loops.item_ok(turn, row, heard)
+        case RepeatRow():
+            loops.iteration_ok(turn, row, heard)
+        case AlongsideRow() | RetryRow() | InterruptRow() | CatchRow() | UndoingRow():
+            scopes.part_ok(turn, row, part, heard)
+        case ChildRow() | RelayRow():
+            children.ok(turn, row, heard)
         case RunRow():
-            runs.completed(turn, row, heard)
+            runs.completed(turn, row, heard.said)
         case _:
             raise AssertionError(f"{row.path} has no parts")
 
@@ -211,21 +302,58 @@ def _part_gone(turn: Turn, row: Row, part: int, heard: Heard) -> None:
     assert heard.reason is not None
     match row:
         case JoinRow():
-            parts.branch_gone(turn, row, part, heard.reason, heard.causes)
-        case CatchRow():
-            parts.scope_gone(turn, row, part, heard.reason, heard.causes)
+            joins.branch_gone(turn, row, part, heard)
+        case EachRow():
+            loops.item_gone(turn, row, heard)
+        case RepeatRow():
+            loops.iteration_gone(turn, row, part, heard)
+        case AlongsideRow() | RetryRow() | InterruptRow() | CatchRow() | UndoingRow():
+            scopes.part_gone(turn, row, part, heard)
+        case ChildRow() | RelayRow():
+            children.gone(turn, row, heard)
         case RunRow():
             runs.gone(turn, row, heard.reason)
         case _:
             raise AssertionError(f"{row.path} has no parts")
 
 
-def _hint(turn: Turn) -> None:
-    """The run is cancelled: whatever only waits here turns round, and the next step that is started will."""
-    turn.state.hinted = True
-    for path, cell in list(turn.state.cells.items()):
+def _join_closed(turn: Turn, row: Row, heard: Heard) -> None:
+    """The losers of a join inside have settled: an exit may have waited for that."""
+    match row:
+        case AlongsideRow() | RetryRow() | InterruptRow() | CatchRow() | UndoingRow():
+            scopes.join_closed(turn, row, heard)
+        case ChildRow():
+            children.join_closed(turn, row, heard)
+        case RunRow():
+            runs.join_closed(turn, row, heard)
+        case _:
+            raise AssertionError(f"{row.path} waits for no join")
+
+
+def _hint(turn: Turn, heard: Heard) -> None:
+    """Whatever only waits below the block of this hint turns round, and the next step that is started there will."""
+    assert heard.reason is not None
+    key = heard.name, heard.index
+    if key in turn.state.hints:
+        return
+    turn.state.hints[key] = heard.reason
+    for (path, index), cell in list(turn.state.cells.items()):
         row = turn.program.rows[path]
-        if isinstance(row, RaceRow) and isinstance(cell, WaitCell):
-            waits.turn_round(turn, row, cell)
-        elif isinstance(row, StepRow) and isinstance(cell, DoCell):
-            steps.halt(turn, row, cell)
+        if index[: len(heard.index)] != heard.index:
+            continue
+        if not isinstance(row, StepRow | RaceRow | RepeatRow | RetryRow | ChildRow) or heard.name not in row.hints:
+            continue
+        match row:
+            case StepRow():
+                assert isinstance(cell, DoCell)
+                steps.halt(turn, row, index, cell)
+            case RaceRow():
+                waits.turn_round(turn, row, index, heard.reason)
+            case RepeatRow():
+                loops.turn_round(turn, row, index, heard.reason)
+            case RetryRow():
+                scopes.turn_round(turn, row, index, heard.reason)
+            case ChildRow():
+                children.latch(turn, row, index)
+            case _:
+                assert_never(row)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from flowlang import event
+from flowlang import event, place
 from flowlang.cell import Causes
 from flowlang.choreograph.program import Program
-from flowlang.choreograph.state import Data, State
-from flowlang.event import Effect, Message, Reason, message_id
-from flowlang.table import Wire
+from flowlang.choreograph.state import Data, Open, Said, State
+from flowlang.declared import Firm
+from flowlang.event import Effect, Index, Message, Reason, message_id
+from flowlang.link import Refused
+from flowlang.table import Events, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +21,9 @@ class Heard:
     """An event on its way through the rows of this service."""
 
     name: str
-    data: Data
-    causes: Causes
-    reason: Reason | None
-    index: tuple[int, ...] = ()
+    index: Index
+    said: Said
+    reason: Reason | None = None
 
 
 @dataclass(slots=True)
@@ -35,20 +36,13 @@ class Turn:
     effects: list[Effect] = field(default_factory=list)
     todo: deque[Heard] = field(default_factory=deque)
 
-    def say(
-        self,
-        wire: Wire,
-        data: Mapping[str, event.Value],
-        causes: Causes,
-        reason: Reason | None = None,
-        index: tuple[int, ...] = (),
-    ) -> None:
+    def say(self, wire: Wire, index: Index, said: Said, reason: Reason | None = None) -> None:
         """Say an event: at once to this service, as a message to others. It carries what its hearers need."""
-        carried = {name: data[name] for name in wire.carry if name in data}
         table, state = self.program.table, self.state
+        carried = {name: said.data[name] for name in wire.carry if name in said.data}
         for service in wire.to:
             if service == table.service:
-                self.todo.append(Heard(wire.event, carried, causes, reason, index))
+                self.todo.append(Heard(wire.event, index, Said(carried, said.causes, said.open), reason))
             else:
                 id = message_id(state.run, table.hash, wire.event, index)
                 message = Message(
@@ -60,8 +54,51 @@ class Turn:
                     wire.event,
                     index,
                     reason,
-                    (),
-                    causes,
+                    said.open,
+                    said.causes,
                     tuple(carried.items()),
                 )
                 self.effects.append(event.Send(service, message))
+
+    def say_back(self, wire: Wire, index: Index, causes: Causes, reason: Reason | None) -> None:
+        """Say an event of the way back: it carries no values, and no join is open behind it."""
+        self.say(wire, index, Said({}, causes), reason)
+
+    def record(self, name: str, index: Index, value: event.Value) -> None:
+        """Keep a value that this service was given or made at `index`."""
+        self.state.values[name, index] = value
+
+    def recorded(self, names: Iterable[str], index: Index) -> Data:
+        """Those of `names` that this service has a record of for `index`: the innermost one counts."""
+        values, found = self.state.values, {}
+        for name in names:
+            for length in range(len(index), -1, -1):
+                if (name, index[:length]) in values:
+                    found[name] = values[name, index[:length]]
+                    break
+        return found
+
+    def hinted(self, hints: Events, index: Index) -> Reason | None:
+        """Why a block that these hints turn must turn round, or None."""
+        known = self.state.hints
+        if known:
+            for hint in hints:
+                reason = known.get((hint, index[: place.depth(hint)]))
+                if reason is not None:
+                    return reason
+        return None
+
+
+def refuses(firm: Firm | None, index: Index, refused: Refused) -> bool:
+    """Whether a block may say that it is gone because something could not be evaluated."""
+    return firm is None or refused.name in firm.lets(index)
+
+
+def union(*many: Causes) -> Causes:
+    """All calls of several."""
+    return tuple(dict.fromkeys(cause for causes in many for cause in causes))
+
+
+def all_open(many: Iterable[Said]) -> Open:
+    """The joins that are open after several things."""
+    return tuple(sorted({one for said in many for one in said.open}))

@@ -2,89 +2,105 @@
 
 from __future__ import annotations
 
-from flowlang import event
-from flowlang.choreograph.state import WaitCell
-from flowlang.choreograph.turn import Heard, Turn
-from flowlang.event import CANCELLED, External
+from dataclasses import replace
+
+from flowlang import event, place
+from flowlang.cell import Causes
+from flowlang.choreograph.state import Data, Said, WaitCell
+from flowlang.choreograph.turn import Turn
+from flowlang.event import External, Index, Reason
 from flowlang.link import Refused
-from flowlang.table import RaceRow
+from flowlang.table import Hearing, RaceRow, Reaction
 
 
-def start(turn: Turn, row: RaceRow, heard: Heard) -> None:
-    """Arm a wait, unless the run was cancelled."""
-    if turn.state.hinted:
-        turn.state.cells[row.path] = WaitCell("turned", heard.causes, {})
-        return turn.say(row.gone, {}, heard.causes, CANCELLED)
-    values = [turn.program.link.value(hearing.value, heard.data) for hearing in row.hearings]
-    due = None if row.after is None else turn.at + turn.program.link.value(row.after, heard.data).ms
-    turn.state.cells[row.path] = WaitCell("armed", heard.causes, heard.data)
+def start(turn: Turn, row: RaceRow, index: Index, said: Said) -> None:
+    """Arm a wait, unless a hint came first."""
+    turned = turn.hinted(row.hints, index)
+    if turned is not None:
+        turn.state.cells[row.path, index] = WaitCell("turned", said, reason=turned)
+        return turn.say_back(row.gone, index, said.causes, turned)
+    link, path = turn.program.link, place.instance(row.path, index)
+    values = [link.value(hearing.value, said.data) for hearing in row.hearings]
+    due = None
+    if row.after is not None:
+        due = link.value(row.after, said.data).ms + (0 if row.absolute else turn.at)
+    turn.state.cells[row.path, index] = WaitCell("armed", said)
     for hearing, value in zip(row.hearings, values, strict=True):
-        turn.effects.append(event.Arm(row.path, hearing.type.type, hearing.field, value))
+        turn.effects.append(event.Arm(path, hearing.type.type, hearing.field, value))
     if due is not None:
-        turn.effects.append(event.SetTimer(row.path, due))
+        turn.effects.append(event.SetTimer(path, due))
 
 
-def arrived(turn: Turn, row: RaceRow, input: event.Arrived) -> None:
-    """An external event that fits by its correlation: take it, or let it be kept for another wait."""
-    cell = turn.state.cells.get(row.path)
-    way = None
-    if isinstance(cell, WaitCell) and cell.state == "armed" and input.event.id not in turn.state.taken:
-        way = _fits(turn, row, cell, input.event)
-    if way is None or not isinstance(cell, WaitCell):
-        turn.effects.append(event.Declined(row.path, input.event.id))
-        return
+def arrived(turn: Turn, row: RaceRow, index: Index, input: event.Arrived) -> bool:
+    """An external event that fits by its correlation: take it, or let it be kept for another wait. Whether it was taken."""
+    cell = turn.state.cells.get((row.path, index))
+    if not isinstance(cell, WaitCell) or cell.state != "armed" or input.event.id in turn.state.taken:
+        return False
+    way = fitting(turn, row.hearings, cell.start.data, input.event)
+    if way is None:
+        return False
     hearing = row.hearings[way]
     cell.state, cell.way, cell.event = "event", way, input.event
-    turn.state.taken.add(input.event.id)
-    turn.effects.append(event.Took(row.path, input.event.id))
-    _disarm(turn, row)
-    data = {**cell.data, hearing.bind: input.event.data} if hearing.bind else cell.data
-    turn.state.values.update(data)
-    turn.say(hearing.start, data, cell.causes)
+    take(turn, input)
+    _disarm(turn, row, input.path)
+    turn.say(hearing.start, index, bound(cell.start, hearing.bind, input.event))
+    return True
 
 
-def fired(turn: Turn, row: RaceRow) -> None:
+def fired(turn: Turn, row: RaceRow, index: Index) -> None:
     """The time is over, unless an event was first."""
-    cell = turn.state.cells.get(row.path)
+    cell = turn.state.cells.get((row.path, index))
     if isinstance(cell, WaitCell) and cell.state == "armed":
         assert row.late is not None
         cell.state = "timer"
-        _disarm(turn, row)
-        turn.say(row.late.start, cell.data, cell.causes)
+        _disarm(turn, row, place.instance(row.path, index))
+        turn.say(row.late.start, index, cell.start)
 
 
-def undo(turn: Turn, row: RaceRow, heard: Heard) -> None:
+def undo(turn: Turn, row: RaceRow, index: Index, reason: Reason, causes: Causes) -> None:
     """Take back the way that was taken."""
-    cell = turn.state.cells[row.path]
+    cell = turn.state.cells[row.path, index]
     assert isinstance(cell, WaitCell)
     way = row.late if cell.way < 0 else row.hearings[cell.way]
     assert way is not None
-    turn.say(way.undo, {}, heard.causes, heard.reason)
+    turn.say_back(way.undo, index, causes, reason)
 
 
-def turn_round(turn: Turn, row: RaceRow, cell: WaitCell) -> None:
-    """The run is cancelled: an armed wait ends at once."""
-    if cell.state == "armed":
-        cell.state = "turned"
-        _disarm(turn, row)
-        turn.say(row.gone, {}, cell.causes, CANCELLED)
+def turn_round(turn: Turn, row: RaceRow, index: Index, reason: Reason) -> None:
+    """An armed wait ends at once when it is hinted."""
+    cell = turn.state.cells[row.path, index]
+    if isinstance(cell, WaitCell) and cell.state == "armed":
+        cell.state, cell.reason = "turned", reason
+        _disarm(turn, row, place.instance(row.path, index))
+        turn.say_back(row.gone, index, cell.start.causes, reason)
 
 
-def _fits(turn: Turn, row: RaceRow, cell: WaitCell, arrived: External) -> int | None:
+def take(turn: Turn, input: event.Arrived) -> None:
+    """An event is used up: an event satisfies one wait of a run."""
+    turn.state.taken.add(input.event.id)
+    turn.effects.append(event.Took(input.path, input.event.id))
+
+
+def bound(start: Said, bind: str, arrived: External) -> Said:
+    """What was known, and the event under its name."""
+    return replace(start, data={**start.data, bind: arrived.data}) if bind else start
+
+
+def fitting(turn: Turn, hearings: tuple[Hearing | Reaction, ...], data: Data, arrived: External) -> int | None:
     """The first hearing that `arrived` satisfies; a condition that can't be evaluated on it is not met."""
-    for number, hearing in enumerate(row.hearings):
+    for number, hearing in enumerate(hearings):
         if hearing.type.type != arrived.type:
             continue
-        data = {**cell.data, hearing.bind: arrived.data} if hearing.bind else cell.data
+        seen = {**data, hearing.bind: arrived.data} if hearing.bind else data
         try:
-            if hearing.where is None or turn.program.link.truth(hearing.where, data):
+            if hearing.where is None or turn.program.link.truth(hearing.where, seen):
                 return number
         except Refused:
             continue
     return None
 
 
-def _disarm(turn: Turn, row: RaceRow) -> None:
-    turn.effects.append(event.Disarm(row.path))
+def _disarm(turn: Turn, row: RaceRow, path: str) -> None:
+    turn.effects.append(event.Disarm(path))
     if row.late is not None:
-        turn.effects.append(event.StopTimer(row.path))
+        turn.effects.append(event.StopTimer(path))
