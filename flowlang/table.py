@@ -531,7 +531,9 @@ def rewired(row: Row, fill: Callable[[Wire], Wire]) -> Row:
             return replace(row, ways=tuple(map(way, row.ways)), gone=fill(row.gone), stuck=maybe(row.stuck))
         case RaceRow():
             hearings = tuple(replace(h, start=fill(h.start), undo=fill(h.undo)) for h in row.hearings)
-            return replace(row, hearings=hearings, late=row.late and way(row.late), gone=fill(row.gone), stuck=maybe(row.stuck))
+            return replace(
+                row, hearings=hearings, late=row.late and way(row.late), gone=fill(row.gone), stuck=maybe(row.stuck)
+            )
         case EachRow():
             row = replace(row, begin=fill(row.begin), body=part(row.body))
             return replace(row, ok=fill(row.ok), gone=fill(row.gone), stuck=maybe(row.stuck))

@@ -92,7 +92,11 @@ def carriage(flow: ir.Flow, rows: list[tuple[str, Row]], holding: bool = True, d
     scopes in `deaf`, by path, won't hear their start: their handlers follow from it, but their owner takes nothing in."""
     inside = _Inside(
         {node.path: node for node in ir.walk(flow.body) if isinstance(node, ir.Fork)},
-        {node.path: ir.visible_after(node.body) for node in ir.walk(flow.body) if isinstance(node, ir.Repeat | ir.Retry)},
+        {
+            node.path: ir.visible_after(node.body)
+            for node in ir.walk(flow.body)
+            if isinstance(node, ir.Repeat | ir.Retry)
+        },
     )
     links = [link for service, row in rows for link in _links(service, row, inside, deaf)]
     hearers: dict[str, set[str]] = {}

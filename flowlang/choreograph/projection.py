@@ -67,7 +67,7 @@ def project(flow: ir.Flow, flow_hash: str, owned: dict[str, Owner] | None = None
     start, undo, hint, closed = (Wire(f"{run}.{port}", ()) for port in ("start", "undo", "hint", "closed"))
     rows = [row for _, row in projection.rows]
     resolvable = [row for row in rows if isinstance(row, StepRow)]
-    for_good = [row.stuck.event for row in rows if not isinstance(row, StepRow) and _firm(row) and row.stuck]
+    for_good = [row.stuck.event for row in rows if isinstance(row, MayStick) and row.stuck is not None]
     stuck = (*(row.stuck.event for row in resolvable), *for_good)
     unstuck = tuple(row.unstuck.event for row in resolvable)
     projection.row(run, RunRow(run, start, ok, gone, stuck, unstuck, undo, hint, closed, exit.joins()))
@@ -89,10 +89,6 @@ def project(flow: ir.Flow, flow_hash: str, owned: dict[str, Owner] | None = None
 
 
 MayStick = LetRow | EmitRow | SwitchRow | RaceRow | EachRow | RepeatRow
-
-
-def _firm(row: Row) -> bool:
-    return isinstance(row, MayStick) and row.firm is not None
 
 
 class _Exit:
@@ -135,7 +131,9 @@ class _Projection:
             case ir.Let():
                 ok, gone = _port(node, "ok"), _port(node, "gone")
                 stuck = _stuck(node, node.firm)
-                row = LetRow(node.path, start, node.name, node.value, node.schema, ok, gone, node.breach, node.firm, stuck)
+                row = LetRow(
+                    node.path, start, node.name, node.value, node.schema, ok, gone, node.breach, node.firm, stuck
+                )
                 self.row(node.path, row)
                 return (ok.event,), _gone_of(node, undo, around)
             case ir.Emit():
@@ -247,9 +245,7 @@ class _Projection:
         if node.join == "some":
             closed = _port(node, "closed")
             around.exit.found.append(closed.event)
-        row = JoinRow(
-            node.path, tuple(branches), node.join, node.need, undo, done, gone_wire, tuple(hints), closed
-        )
+        row = JoinRow(node.path, tuple(branches), node.join, node.need, undo, done, gone_wire, tuple(hints), closed)
         self.row(node.path, row)
         return (done.event,), (gone_wire.event,)
 

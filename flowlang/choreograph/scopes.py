@@ -407,7 +407,7 @@ def _beside(turn: Turn, row: AlongsideRow, index: Index, cell: AlongsideCell, nu
 
 def _look(turn: Turn, row: AlongsideRow, index: Index, cell: AlongsideCell) -> None:
     """What follows when the body and all kids have settled."""
-    if cell.closed and cell.why is None or len(cell.ok) + len(cell.gone) < 1 + len(cell.kids):
+    if (cell.closed and cell.why is None) or len(cell.ok) + len(cell.gone) < 1 + len(cell.kids):
         return
     causes = union(*(said.causes for said in cell.ok.values()), *cell.gone.values())
     if cell.why is None and not cell.gone:
@@ -434,5 +434,3 @@ def _undo_beside(
         return turn.say_back(row.body.undo, index, causes, reason)
     handler, kid, _ = cell.kids[number - 1]
     turn.say_back(row.handlers[handler].part.undo, (*index, kid), causes, reason)
-
-

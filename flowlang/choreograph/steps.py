@@ -233,7 +233,5 @@ def why(value: Any) -> Reason:
     error = value.get("error")
     if error is None:
         return Reason(value["kind"])
-    found = Error(
-        error["name"], error["message"], error["path"], error.get("data"), "data" in error, error["service"]
-    )
+    found = Error(error["name"], error["message"], error["path"], error.get("data"), "data" in error, error["service"])
     return Reason(value["kind"], found)

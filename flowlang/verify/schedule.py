@@ -115,7 +115,7 @@ class Choreographed:
         return service_outcome(self.programs, self.states)
 
     def oracle(self) -> Oracle:
-        return service_oracle(self.states)
+        return service_oracle(self.programs, self.states)
 
 
 @dataclass(frozen=True, slots=True)
