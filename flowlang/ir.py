@@ -154,7 +154,7 @@ class Switch:
 class Alternative:
     """An event that a race or a scope listens for, and what follows. An event fits when `field` of it (a dotted path into
     its data, or `subject`) equals `value`, evaluated at arming, and `where` (the whole condition; may read `bind`) is true.
-    `bind` may be ""."""
+    `bind` may be "". `path` is that of what an alongside handler starts (`order/fulfil#/late[]`), else ""."""
 
     event: EventType
     bind: str
@@ -162,6 +162,7 @@ class Alternative:
     value: Expression
     where: Expression | None
     body: Sequence
+    path: str = ""
     doc: str | None = dataclasses.field(default=None, compare=False)
 
 
@@ -235,8 +236,7 @@ class Repeat:
 class Alongside:
     """Handlers that run beside the body without interrupting it: each event that is accepted until the body has settled
     starts one more branch of a join over the body and them (the kids, in the order of acceptance). They see what was known
-    at the scope's entry and their event; nothing of them is visible outside. The paths in the body of handler n have
-    `bind[]` in them (`<scope>.on<n>[]` where it binds nothing), counted for each handler from 0."""
+    at the scope's entry and their event; nothing of them is visible outside. Each handler counts its kids from 0."""
 
     path: str
     body: Sequence

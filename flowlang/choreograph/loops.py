@@ -146,7 +146,8 @@ def iteration_ok(turn: Turn, row: RepeatRow, heard: Heard) -> None:
     if row.late is not None:
         cell.late = True
         return turn.say(row.late.start, index, Said(seen, heard.said.causes, heard.said.open))
-    _refuse(turn, row, index, heard, Refused("LimitReached", f"`until` is still false after {row.most} iterations"))
+    message = f"`{row.until.text}` is still false after {row.most} iterations"
+    _refuse(turn, row, index, heard, Refused("LimitReached", message))
 
 
 def iteration_gone(turn: Turn, row: RepeatRow, part: int, heard: Heard) -> None:

@@ -357,9 +357,8 @@ class _Projection:
         inside, undo_body = replace(around, exit=exit), _port(node, "body.undo")
         ok, gone = self.block(node.body, start, (undo_body.event,), inside)
         handlers = []
-        for number, a in enumerate(node.handlers):
-            kid = kid_of(node.path, a.bind, number)
-            begin, back = Wire(f"{kid}.start", ()), Wire(f"{kid}.undo", ())
+        for a in node.handlers:
+            begin, back = Wire(f"{a.path}.start", ()), Wire(f"{a.path}.undo", ())
             part = self.part(a.body, begin, back, inside)
             handlers.append(Reaction(a.event, a.bind, a.field, a.value, a.where, begin, part))
         done, gone_wire = _port(node, "ok"), _port(node, "gone")
@@ -502,13 +501,6 @@ def _stuck(node: Pathed, firm: Firm | None) -> Wire | None:
 
 def _each(events: Iterable[str]) -> Events:
     return tuple(dict.fromkeys(events))
-
-
-def kid_of(path: str, bind: str, number: int) -> str:
-    """The path of what the alongside handler `number` of the scope at `path` starts for an event."""
-    parent, _, name = path.rpartition("/")
-    scope = name.partition(":")[0]
-    return f"{parent}/{bind.rpartition('/')[2] or f'{scope}.on{number}'}[]"
 
 
 def attempt_of(path: str) -> str:

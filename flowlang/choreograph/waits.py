@@ -43,6 +43,8 @@ def arrived(turn: Turn, row: RaceRow, index: Index, input: event.Arrived) -> boo
     cell.state, cell.way, cell.event = "event", way, input.event
     take(turn, input)
     _disarm(turn, row, input.path)
+    if hearing.bind:
+        turn.record(hearing.bind, index, input.event.data)
     turn.say(hearing.start, index, bound(cell.start, hearing.bind, input.event))
     return True
 

@@ -67,9 +67,11 @@ def _latches(
     if beside:
         handlers = []
         for number, (on, wants) in enumerate(beside):
-            kid = lowering.block(on.body.statements, inside.within(_kid(lowering, scope, on, number)))
-            handlers.append(lowering.alternative(on, *wants, kid))
-        body = _around(ir.Alongside(f"{path}:alongside", body, tuple(handlers), at, doc=scope.doc, span=scope.span))
+            kid = inside.within(_kid(lowering, scope, on, number))
+            body_of_kid = lowering.block(on.body.statements, kid)
+            handlers.append(lowering.alternative(on, *wants, body_of_kid, kid.prefix))
+        beside_path = inside.at(f"{scope.name.text}:alongside")  # inside of an attempt, if there are several
+        body = _around(ir.Alongside(beside_path, body, tuple(handlers), at, doc=scope.doc, span=scope.span))
     if scope.retry is not None:
         usual, retry = Policy(), scope.retry
         low, high = (t.value.ms for t in retry.backoff) if retry.backoff else (usual.backoff_min, usual.backoff_max)

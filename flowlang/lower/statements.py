@@ -262,9 +262,11 @@ class Lowering:
         at = race.at.text if race.at else ""
         return ir.Race(path, tuple(alternatives), after, late, at, firm=firm, doc=race.doc, span=race.span)
 
-    def alternative(self, on: tree.OnEvent, field: str, value: Expression, body: ir.Sequence) -> ir.Alternative:
+    def alternative(
+        self, on: tree.OnEvent, field: str, value: Expression, body: ir.Sequence, path: str = ""
+    ) -> ir.Alternative:
         bind = self.names.of(on.bind.text if on.bind else "")
-        return ir.Alternative(self.event(on.event), bind, field, value, self.maybe(on.where), body, on.doc)
+        return ir.Alternative(self.event(on.event), bind, field, value, self.maybe(on.where), body, path, on.doc)
 
     def wanted(self, on: tree.WaitEvent | tree.OnEvent) -> tuple[str, Expression]:
         """The field of an event that correlates, and what it must be: without a condition the subject and the key."""
