@@ -17,7 +17,7 @@ from flowlang.event import Effect, Input, Value
 from flowlang.expression.tree import Expression
 from flowlang.link import Link, Refused
 from flowlang.runtime.store import ENGINE, FlowRow, ListenRow
-from flowlang.table import EmitRow, RaceRow, StepRow, Table
+from flowlang.table import AlongsideRow, EmitRow, InterruptRow, RaceRow, StepRow, Table
 from flowlang.values import wire_dumps, wire_loads
 
 if TYPE_CHECKING:
@@ -70,11 +70,15 @@ def of_flow(flow: ir.Flow, hash: str) -> Installation:
 
     listens = _Listens()
     for node in ir.walk(flow.body):
-        if isinstance(node, ir.Race):
-            for alternative in node.alternatives:
-                listens.heard(alternative.event, ENGINE, alternative.field)
-        elif isinstance(node, ir.Emit):
-            listens.said(node.event)
+        match node:
+            case ir.Race() | ir.Interrupt():
+                for alternative in node.alternatives:
+                    listens.heard(alternative.event, ENGINE, alternative.field)
+            case ir.Alongside():
+                for handler in node.handlers:
+                    listens.heard(handler.event, ENGINE, handler.field)
+            case ir.Emit():
+                listens.said(node.event)
     if flow.start is not None:
         listens.heard(flow.start.event, ENGINE, "")
     row = FlowRow(hash, "orchestrate", flow.name, ENGINE, _gate_text(flow))
@@ -84,13 +88,14 @@ def of_flow(flow: ir.Flow, hash: str) -> Installation:
 def of_tables(flow: ir.Flow, hash: str, tables: Mapping[str, Table]) -> Installation:
     """`flow` as a choreography of services, each of which gets its own of the `tables`."""
     listens = _Listens()
-    for service, one in tables.items():
-        for row in one.rows:
-            if isinstance(row, RaceRow):
-                for hearing in row.hearings:
-                    listens.heard(hearing.type, service, hearing.field)
-            elif isinstance(row, EmitRow):
-                listens.said(row.type)
+    for service, held in tables.items():
+        for row in held.rows:
+            match row:
+                case RaceRow(hearings=heard) | InterruptRow(reactions=heard) | AlongsideRow(handlers=heard):
+                    for one in heard:
+                        listens.heard(one.type, service, one.field)
+                case EmitRow():
+                    listens.said(row.type)
     if flow.start is not None:
         listens.heard(flow.start.event, flow.owner, "")
     shares = {service: wire_dumps(table.to_data(one)) for service, one in tables.items()}
