@@ -25,6 +25,7 @@ COMMANDS = {
     "graph": ("flowlang.cli.graph:graph", "Draw a flow."),
     "plan": ("flowlang.cli.plan:plan", "Show who hears, does and says what in a choreography."),
     "compare": ("flowlang.cli.compare:compare", "Compare the two modes of a flow in figures."),
+    "diff": ("flowlang.cli.diff:diff", "Say what changed between two versions of a flow, and what breaks."),
     "compile": ("flowlang.cli.compile:compile", "Print a flow's kernel, or one table for each service."),
     "run": ("flowlang.cli.run:run", "Run a flow in one of the two modes."),
     "resume": ("flowlang.cli.resume:resume", "Go on with runs that were interrupted."),
