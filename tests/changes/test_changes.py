@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from flowlang.choreograph.owners import owners
 
 from flowlang import ir
 from flowlang.changes import Change, Version, changes, changes_data, changes_text
@@ -15,6 +14,7 @@ from flowlang.contract import load
 from flowlang.declared import Schema
 from flowlang.language.text import parse
 from flowlang.lower import lower
+from flowlang.owners import owners
 from flowlang.source import Source
 
 FLOW = """
