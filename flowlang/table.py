@@ -487,6 +487,19 @@ def from_data(data: Any) -> Table:
     return table
 
 
+def hearings(row: Row) -> tuple[Hearing | Reaction, ...]:
+    """The external events that `row` listens for."""
+    match row:
+        case RaceRow():
+            return row.hearings
+        case AlongsideRow():
+            return row.handlers
+        case InterruptRow():
+            return row.reactions
+        case _:
+            return ()
+
+
 def wires(row: Row) -> tuple[Wire, ...]:
     """Every event that `row` says."""
     found: list[Wire] = []

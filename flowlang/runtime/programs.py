@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flowlang import shape, table
+from flowlang import place, shape, table
 from flowlang.cell import StepCell
 from flowlang.declared import EventType, Operation
 from flowlang.event import Effect, Input, Value
 from flowlang.expression.tree import Expression
 from flowlang.link import Link, Refused
 from flowlang.runtime.store import ENGINE, FlowRow, ListenRow
-from flowlang.table import AlongsideRow, EmitRow, InterruptRow, RaceRow, StepRow, Table
+from flowlang.table import EmitRow, StepRow, Table, hearings
 from flowlang.values import wire_dumps, wire_loads
 
 if TYPE_CHECKING:
@@ -67,18 +67,15 @@ class Installation:
 def of_flow(flow: ir.Flow, hash: str) -> Installation:
     """`flow` under a central engine."""
     from flowlang import ir
+    from flowlang.owners import Listening, heard_by
 
     listens = _Listens()
     for node in ir.walk(flow.body):
-        match node:
-            case ir.Race() | ir.Interrupt():
-                for alternative in node.alternatives:
-                    listens.heard(alternative.event, ENGINE, alternative.field)
-            case ir.Alongside():
-                for handler in node.handlers:
-                    listens.heard(handler.event, ENGINE, handler.field)
-            case ir.Emit():
-                listens.said(node.event)
+        if isinstance(node, Listening):
+            for alternative in heard_by(node):
+                listens.heard(alternative.event, ENGINE, alternative.field)
+        elif isinstance(node, ir.Emit):
+            listens.said(node.event)
     if flow.start is not None:
         listens.heard(flow.start.event, ENGINE, "")
     row = FlowRow(hash, "orchestrate", flow.name, ENGINE, _gate_text(flow))
@@ -88,14 +85,12 @@ def of_flow(flow: ir.Flow, hash: str) -> Installation:
 def of_tables(flow: ir.Flow, hash: str, tables: Mapping[str, Table]) -> Installation:
     """`flow` as a choreography of services, each of which gets its own of the `tables`."""
     listens = _Listens()
-    for service, held in tables.items():
-        for row in held.rows:
-            match row:
-                case RaceRow(hearings=heard) | InterruptRow(reactions=heard) | AlongsideRow(handlers=heard):
-                    for one in heard:
-                        listens.heard(one.type, service, one.field)
-                case EmitRow():
-                    listens.said(row.type)
+    for service, one in tables.items():
+        for row in one.rows:
+            for hearing in hearings(row):
+                listens.heard(hearing.type, service, hearing.field)
+            if isinstance(row, EmitRow):
+                listens.said(row.type)
     if flow.start is not None:
         listens.heard(flow.start.event, flow.owner, "")
     shares = {service: wire_dumps(table.to_data(one)) for service, one in tables.items()}
@@ -164,7 +159,10 @@ def _service(hash: str, role: str, data: Any) -> Share:
 
     def stuck(_: Program, state: State) -> list[tuple[str, str]]:
         return [
-            found for path, cell in state.cells.items() if isinstance(cell, DoCell) for found in _stuck(path, cell.step)
+            found
+            for key, cell in state.cells.items()
+            if isinstance(cell, DoCell)
+            for found in _stuck(place.instance(*key), cell.step)
         ]
 
     service = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.closed), (machine.Unheard,))
@@ -177,7 +175,7 @@ def _service(hash: str, role: str, data: Any) -> Share:
 
 
 def _stuck(path: str, cell: StepCell) -> list[tuple[str, str]]:
-    return [(path, "do")] if cell.state == "stuck" else [(path, "undo")] if cell.state == "stuck_undo" else []
+    return [(path, cell.kind)] if cell.state == "stuck" else [(path, "undo")] if cell.state == "stuck_undo" else []
 
 
 def _operations(used: Iterable[tuple[Operation, Operation | None]]) -> dict[tuple[str, str], Operation]:

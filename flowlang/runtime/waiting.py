@@ -120,7 +120,8 @@ class Waiting:
         self._driver.then(lambda: self._look_back(part, armed.path))
 
     def _look_back(self, part: Part, path: str) -> None:
-        """Offer the kept events that a wait has not been offered yet, in the order of their arrival."""
+        """Offer the kept events that a wait has not been offered yet, in the order of their arrival, as long as it listens:
+        a wait ends with the event that it takes, handlers beside a scope take one after another."""
         store, now = self._driver.store, self._driver.now()
         kept = {
             row.seq: row
@@ -128,7 +129,8 @@ class Waiting:
             for row in store.kept(wait.type, wait.field, wait.value, now)
         }
         for seq in sorted(kept):
-            if self._offer(part, path, kept[seq].event, kept[seq].to):
+            took = self._offer(part, path, kept[seq].event, kept[seq].to)
+            if took and not store.waits_of(part.role, part.run, path):
                 return
 
     def _offer(self, part: Part, path: str, external: External, to: str) -> bool:
