@@ -61,7 +61,9 @@ def lower_child(lowering: Lowering, step: tree.Step, path: str, place: Place) ->
     body = inner.block(flow.body.statements, inside)
     returned = inner.names.of("return") if any(returns(one) for one in flow.body.statements) else ""
     name = lowering.names.of(step.name.text) if returned else ""
-    node: ir.Node = ir.Child(path, flow.name.text, name, returned, body, "", doc=step.doc, span=step.span)
+    # the call that undoes it is reported under the path of the step, so the child then needs another one
+    child = f"{path}:flow" if isinstance(step.undo, tree.UndoBy) else path
+    node: ir.Node = ir.Child(child, flow.name.text, name, returned, body, "", doc=step.doc, span=step.span)
     if step.undo is not None and place.firm.kind != "undo":
         undo = _undoing(lowering, step, path) if isinstance(step.undo, tree.UndoBy) else ir.Sequence(())
         node = ir.Undoing(f"{path}:compensate", ir.Sequence((node,)), undo, "", doc=step.doc, span=step.span)

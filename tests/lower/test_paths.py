@@ -45,7 +45,7 @@ def test_a_scope_is_a_node_for_each_kind_of_clause_from_the_inside() -> None:
         "  catch f/s",
         "    interrupt f/s:events",
         "      retry f/s:retry",
-        "        alongside f/s:alongside",
+        "        alongside f/s#/s:alongside",
         "          step f/s#/x",
         "          step f/s#/beside[]/kid",
         "          step f/s#/s.on1[]/nameless",

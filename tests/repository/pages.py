@@ -111,9 +111,7 @@ def try_out(part: Part) -> None:
             _both_modes(part)
         case "twin" | "drawing" | "console":
             now = said_now(part)
-            assert now is not None and _same(part, now), (
-                f"the page says\n{part.block.text}\nand now it is\n{now}"
-            )
+            assert now is not None and _same(part, now), f"the page says\n{part.block.text}\nand now it is\n{now}"
         case "text":
             assert not part.block.name
         case "bad flow" | "contract":
