@@ -59,8 +59,7 @@ class Leaves:
         except Refused as refused:
             if lets is None or refused.name in lets:
                 raise
-            self.stuck |= not results  # it can't be called; an operator may have done its work by hand
-            return self.answered(node, path, results[-1], env, causes) if results else Parked()
+            return self.uncallable(node, path, results, env, causes)
         after = self.record_calls(node, path, around, given, results, causes)
         if path in self.oracle.skipped:
             self.residue.append(path)
@@ -79,6 +78,16 @@ class Leaves:
                 return Parked() if cleaned is None else Gone(reason, cleaned)
             case final:
                 return self.answered(node, path, final, env, after)
+
+    def uncallable(self, node: ir.Step, path: str, results: Sequence[Result], env: Env, causes: Causes) -> End:
+        """A firm step without an input: an operator passes over it where he may, or does its work by hand."""
+        if path in self.oracle.skipped:
+            self.residue.append(path)
+            return Done(env, causes, nothing)
+        if results:
+            return self.answered(node, path, results[-1], env, causes)
+        self.stuck = True
+        return Parked()
 
     def answered(self, node: ir.Step, path: str, final: Result, env: Env, after: Causes) -> Done:
         """The end of a step that has a value."""

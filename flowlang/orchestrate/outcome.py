@@ -53,7 +53,7 @@ def outcome(program: Program, state: State) -> Outcome:
 
 
 def stuck(program: Program, state: State) -> list[tuple[str, str]]:
-    """The blocks that wait for an operator, as (path, kind)."""
+    """The blocks that can't go on by themselves, as (path, kind); kind "" where no call of theirs is stuck."""
     return [(instance(program.places[number].template, index), kind) for (number, index), kind in state.stuck.items()]
 
 

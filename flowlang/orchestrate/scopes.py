@@ -223,7 +223,7 @@ def undoing_gone(walk: Walk, number: int, position: int, index: Index, reason: R
     """A body that fails half-way is gone as usual. A compensation block never is; where one is, an operator must know."""
     if position == 0:
         return walk.gone(number, index, reason, causes)
-    walk.state.stuck[number, index] = "undo"
+    walk.state.stuck[number, index] = ""
 
 
 def undo_undoing(walk: Walk, number: int, index: Index, reason: Reason, causes: Causes) -> None:

@@ -174,8 +174,8 @@ class State:
     attempt, a handler, a branch that may lose). `live` are the blocks that a hint can turn: calls under way, armed waits,
     pauses, open children; `hints` the parts whose blocks turn. `open` are, by scope, the joins begun directly in it whose
     losers have not settled, `closed` the calls with which those ended that have, and `waiting` the calls with which a
-    scope will be left when there is none open any more. `stuck` are the blocks that wait for an operator, with the kind
-    of call. `verdict` is latched once: `cancelled`, `committed` or `closed`. `taken` are the ids of the external events
+    scope will be left when there is none open any more. `stuck` are the blocks that can't go on by themselves, with the
+    kind of call, or "" where there is none that an operator could answer for. `verdict` is latched once: `cancelled`, `committed` or `closed`. `taken` are the ids of the external events
     that this run has consumed: an event satisfies one wait of a run.
     """
 

@@ -53,6 +53,7 @@ def refused(walk: Walk, number: int, node: ir.Step, index: Index, causes: Causes
     cell.state, cell.stuck, cell.reason = "stuck", error, None
     if node.firm is not None and node.firm.kind == "undo":
         cell.kind = "undo"
+    walk.state.stuck[number, index] = cell.kind
 
 
 # ---------------------------------------------------------------- results

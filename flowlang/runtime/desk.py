@@ -117,11 +117,19 @@ def resolve(
     if len(found) > 1:
         raise NotStuck(f"`{step}` names several stuck steps: {', '.join(sorted(path for _, path, _ in found))}")
     role, path, word = found[0]
+    if not word:
+        raise NotStuck(f"`{step}` can't be evaluated, and no word of an operator changes that")
     if decision not in DECISIONS[word]:
         raise NotStuck(f"a stuck {_noun(word)} takes {', '.join(DECISIONS[word])}, not `{decision}`")
-    calls = (row.item for row in driver.store.work(role, run))
-    if decision == "retry" and not any((item.call.path, item.call.kind) == (path, word) for item in calls):
-        raise NotStuck(f"the compensation of `{step}` can't be called at all; say skip or done")
+    items = (row.item for row in driver.store.work(role, run))
+    call = next((item.call for item in items if (item.call.path, item.call.kind) == (path, word)), None)
+    if decision == "retry" and call is None:
+        answers = " or ".join(one for one in DECISIONS[word] if one not in ("retry", "fail"))
+        raise NotStuck(f"the {_noun(word)} `{step}` can't be called at all; say {answers}")
+    if decision == "fail" and (
+        call is None or (call.policy.firm and (error is None or error.name not in call.policy.lets))
+    ):
+        raise NotStuck(f"step `{step}` follows a commit, and nothing takes this failure; say retry or done")
     resolved = event.Resolved(driver.now(), path, word, decision, value, error)
     id = f"resolved:{word}:{path}:{secrets.token_hex(4)}"
     part = driver.part(role, run) if role in driver.roles else None

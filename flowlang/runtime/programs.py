@@ -29,8 +29,8 @@ Program = Any
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A machine as the driver sees it. `advance` changes the state in place. `stuck` lists the steps that wait for an
-    operator as (path, kind); `closed` says that this role has no more part in the run."""
+    """A machine as the driver sees it. `advance` changes the state in place. `stuck` lists what can't go on by itself as
+    (path, kind), kind "" where that is no call; `closed` says that this role has no more part in the run."""
 
     initial: Callable[[Program, str, int], State]
     advance: Callable[[Program, State, Input], list[Effect]]
