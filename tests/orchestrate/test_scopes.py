@@ -25,7 +25,14 @@ def test_an_event_undoes_the_body_before_the_handler_starts() -> None:
     played = run(on(a("x") + a("y"), "step h = a.act(n: e.n)") + a("z"), held=("y",)).send("e1", n=7)
     assert played.halted == {"y"}
     outcome = played.let("y").outcome()
-    assert outcome.status == "completed" and calls(outcome) == ["h ok", "x ok", "x:undo ok", "y ok", "y:undo ok", "z ok"]
+    assert outcome.status == "completed" and calls(outcome) == [
+        "h ok",
+        "x ok",
+        "x:undo ok",
+        "y ok",
+        "y:undo ok",
+        "z ok",
+    ]
     assert call(outcome, "h").input == {"n": 7} and reason(outcome, "x:undo") == CANCELLED
     assert follows(outcome, "h", "x:undo") and follows(outcome, "x:undo", "y:undo") and follows(outcome, "z", "h")
 
@@ -177,7 +184,11 @@ def test_the_block_sees_what_was_known_when_the_body_ended() -> None:
     outcome = run(a("w") + body, answers={"z": failing()}).outcome()
     assert calls(outcome) == ["c:undo ok", "d:undo ok", "w ok", "w:undo ok", "x ok", "y ok", "z failed"]
     assert call(outcome, "c:undo").input == {"n": 2} and reason(outcome, "c:undo").error is not None
-    assert follows(outcome, "d:undo", "c:undo") and follows(outcome, "w:undo", "d:undo") and follows(outcome, "c:undo", "z")
+    assert (
+        follows(outcome, "d:undo", "c:undo")
+        and follows(outcome, "w:undo", "d:undo")
+        and follows(outcome, "c:undo", "z")
+    )
 
 
 def test_a_scope_that_fails_half_way_undoes_its_parts_as_usual() -> None:
@@ -216,7 +227,7 @@ def test_hints_do_not_reach_the_block_and_its_call_cannot_be_given_up() -> None:
 
 
 def test_a_block_that_catches_goes_on() -> None:
-    block = f"scope t {{ step c = a.act(n: 1) step e = a.act(n: 2) }} catch No -> {{ step d = a.act(n: 3) }}"
+    block = "scope t { step c = a.act(n: 1) step e = a.act(n: 2) } catch No -> { step d = a.act(n: 3) }"
     played = run(undone_by(a("x"), block) + a("z"), held=("e:undo",), answers={"z": failing(), "e:undo": failing()})
     assert played.calls["e:undo"].policy.lets == ("No",)
     outcome = played.let("e:undo").outcome()

@@ -17,6 +17,7 @@ from flowlang.lifecycle import (
     Item,
     answer,
     backoff,
+    backoff_before,
     begin,
     halt,
     item_after,
@@ -126,6 +127,46 @@ def test_after_a_crash_is_asked_again_at_once_and_the_first_crashes_use_up_nothi
 def test_a_crash_changes_nothing_of_a_call_that_was_told_to_stop() -> None:
     found = recover(halt(begin(item(limit=0))), 77)
     assert settle(begin(found), Ok(1), 78, 0.5).results == (Ok(1),)
+
+
+def test_a_firm_call_has_one_key_and_the_patience_of_a_compensation() -> None:
+    call = item(limit=0, errors=(), firm=True, lets=("Busy",))
+    waiting = after(call, *[DECLINED, TIMEOUT] * 5)
+    assert (waiting.state, waiting.id, limit_of(call)) == ("backoff", call.id, 10)
+    assert after(waiting, Ok(1)).results == (Ok(1),)
+    stuck = after(waiting, DECLINED)
+    assert (stuck.state, stuck.results) == ("stuck", (DECLINED,))
+    assert backoff(replace(call, spent=3), 0.999999) == 3999
+
+
+def test_a_firm_call_ends_at_once_with_an_error_that_somebody_takes() -> None:
+    for kind in ("do", "undo"):
+        done = after(item(kind, firm=True, lets=("Busy",)), TIMEOUT, BUSY)
+        assert (done.state, done.results) == ("done", (BUSY,))
+    named = Unknown(Error("Timeout", "", "f/a"))
+    assert after(item(firm=True, lets=("Timeout",)), named).state == "backoff"  # unknown is no declared error
+
+
+def test_a_firm_call_that_was_made_is_not_given_up() -> None:
+    firm = item(firm=True, limit=0)
+    assert halt(firm).results[-1] == Failed(Error("", "halted before its first attempt", ""))
+    waiting = halt(after(firm, TIMEOUT))
+    assert waiting.state == "backoff"
+    assert after(halt(begin(firm)), *[]).state == "running"
+    assert settle(halt(begin(firm)), BUG, 0, 0.5).state == "backoff"
+    lost = firm
+    for _ in range(FORGIVEN + limit_of(firm)):
+        lost = recover(begin(lost), 7)
+        assert lost.state == "backoff"
+    assert recover(begin(lost), 7).state == "stuck"
+
+
+def test_the_back_off_of_a_scope_is_the_same_in_every_replay_and_within_its_bounds() -> None:
+    drawn = {backoff_before(f"run{n}", "f/s#2", 2, 1000, 30_000) for n in range(200)}
+    assert len(drawn) > 150 and min(drawn) >= 0 and max(drawn) < 1000
+    assert backoff_before("run", "f/s#2", 2, 1000, 30_000) == backoff_before("run", "f/s#2", 2, 1000, 30_000)
+    assert max(backoff_before(f"run{n}", "f/s#9", 9, 1000, 30_000) for n in range(200)) in range(25_000, 30_000)
+    assert backoff_before("run", "f/s#2", 2, 0, 0) == 0
 
 
 UNAVAILABLE_AFTER_CRASH = Unknown(Error("Unavailable", "the process ended during the call", "f/a"))
