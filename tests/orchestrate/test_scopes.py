@@ -272,7 +272,7 @@ def test_after_its_commit_a_child_hears_no_hint() -> None:
     assert not played.halted
     outcome = played.let("p/y").outcome()
     assert outcome.status == "cancelled" and calls(outcome) == ["p:undo ok", "p/x ok", "p/y ok", "w ok", "w:undo ok"]
-    assert played.oracle().verdicts == {"f/p": "committed"} and call(outcome, "p:undo").input == {"n": 1}
+    assert played.oracle().verdicts == {"f/p:flow": "committed"} and call(outcome, "p:undo").input == {"n": 1}
 
 
 def test_a_child_in_a_child() -> None:
