@@ -130,9 +130,13 @@ class Built:
     @cached_property
     def tables(self) -> dict[str, Table]:
         """The table of each service, by service."""
+        from flowlang.choreograph.conditions import broken
         from flowlang.choreograph.projection import project
 
-        return project(self.flow, self.hash, self.owners)
+        tables = project(self.flow, self.hash, self.owners)
+        wrong = broken(tables)
+        assert not wrong, wrong[0]  # a compiler that checks its own output
+        return tables
 
 
 def build(whole: Front) -> Built:

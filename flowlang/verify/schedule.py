@@ -16,6 +16,7 @@ from typing import Protocol
 from flowlang import event, ir
 from flowlang.choreograph import machine as service_machine
 from flowlang.choreograph import program as service_program
+from flowlang.choreograph.conditions import broken
 from flowlang.choreograph.outcome import oracle as service_oracle
 from flowlang.choreograph.outcome import outcome as service_outcome
 from flowlang.choreograph.projection import project
@@ -63,6 +64,9 @@ class Prepared:
 def prepare(flow: ir.Flow) -> Prepared:
     """Both forms of `flow`."""
     tables = project(flow, ir.hash_of(flow))
+    wrong = broken(tables)
+    if wrong:
+        raise Disagreement("; ".join(wrong))
     services = {service: service_program.load(table) for service, table in tables.items()}
     return Prepared(flow, central_program.load(flow), services, Link())
 
