@@ -91,7 +91,7 @@ def test_a_hint_that_does_not_arrive_is_noticed() -> None:
 
 def test_a_value_that_is_not_carried_is_noticed() -> None:
     found = broken(wired("f/s.key0.ok", lambda wire: replace(wire, carry=())))
-    assert "`b` reads `one` at `f/s.key0.ok` (f/two), and does not have it" in found
+    assert "`c` reads `one` at `f/s.key0.ok` (f/three), and does not have it" in found
 
 
 def test_a_join_that_can_learn_nothing_of_a_branch_is_noticed() -> None:
