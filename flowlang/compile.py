@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from flowlang.check import Child, Flows, check
+from flowlang.check import Child, Flows, alone, decisions
 from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import tree, words
@@ -50,33 +50,48 @@ def front(source: Source, reader: Reader) -> Front:
 
 def fronts(sources: Sequence[Source], reader: Reader) -> list[Front]:
     """The flows of `sources`, each checked; what several of them use is read and checked once."""
-    every = read(sources, reader)
-    known: dict[Source, dict[str, Child | None]] = {one.source: {} for one in every}
+    files = read(sources, reader)
+    known: dict[Source, dict[str, Child | None]] = {one.source: {} for one in files}
     children = {
         one.source: Child(one.flow, one.contracts, known[one.source])
-        for one in every
-        if one.flow is not None and one.sound and not any(finding.severity == "error" for finding in one.found)
+        for one in files
+        if one.flow is not None and one.sound and all(finding.severity != "error" for finding in one.found)
     }
-    used: dict[Source, dict[str, Front]] = {one.source: {} for one in every}
-    made: dict[Source, Front] = {}
-    for one in every:
+    used: dict[Source, dict[str, Front]] = {one.source: {} for one in files}
+    for one in files:
         known[one.source].update({name: children.get(source) for name, source in one.flows.items()})
-    for one in every:
-        made[one.source] = Front(one.source, one.flow, one.contracts, _found(one, known[one.source]), used[one.source])
-    for one in every:
+    found = {one.source: _alone(one, known[one.source]) for one in files}
+    sound = {source for source, here in found.items() if all(finding.severity != "error" for finding in here)}
+    made: dict[Source, Front] = {}
+    for one in files:
+        here = found[one.source]
+        if one.flow is not None and _reached(one, files) <= sound:
+            here += decisions(one.flow, one.contracts, known[one.source])
+        here.sort(key=lambda each: _place(each, one.source))
+        made[one.source] = Front(one.source, one.flow, one.contracts, tuple(here), used[one.source])
+    for one in files:
         used[one.source].update({name: made[source] for name, source in one.flows.items()})
     return [made[source] for source in sources]
 
 
-def _found(one: Read, flows: Flows) -> tuple[Diagnostic, ...]:
-    """Everything that is wrong with a flow and its contracts."""
+def _alone(one: Read, flows: Flows) -> list[Diagnostic]:
+    """Everything that is wrong with a flow and its contracts, whoever decides."""
     found = list(one.found)
     # A contract that could not be read would make a second error, "no such service", of the same cause.
     if one.flow is not None and one.sound:
         misread = [each.span for each in found if isinstance(each, STAND_INS)]
-        wrong = check(one.flow, one.contracts, flows)
+        wrong = alone(one.flow, one.contracts, flows)
         found += [each for each in wrong if not any(_begins_in(each.span, span) for span in misread)]
-    return tuple(sorted(found, key=lambda each: _place(each, one.source)))
+    return found
+
+
+def _reached(one: Read, files: list[Read]) -> set[Source]:
+    """The files that a flow needs, its own among them."""
+    flows = {each.source: each.flows.values() for each in files}
+    todo = [one.source]
+    for here in todo:  # grows on the way
+        todo += [source for source in flows[here] if source not in todo]
+    return set(todo)
 
 
 def every(whole: Front) -> list[Front]:

@@ -64,6 +64,7 @@ def read(sources: Sequence[Source], reader: Reader) -> list[Read]:
     found: dict[Source, Read] = {}
     loaded: dict[tuple[Source, ...], tuple[Contracts, list[Diagnostic]]] = {}
     todo = list(dict.fromkeys(sources))
+    given = {source.name: source for source in todo}
     for source in todo:  # grows on the way
         flow, problems = language.parse(source)
         one = found[source] = Read(source, flow, list(problems))
@@ -73,7 +74,7 @@ def read(sources: Sequence[Source], reader: Reader) -> list[Read]:
         if files not in loaded:
             loaded[files] = contract.load(files, reader.read)
         one.contracts, wrong = loaded[files]
-        one.uses = _files(one, "flows", reader)
+        one.uses = [(pattern, given.get(used.name, used)) for pattern, used in _files(one, "flows", reader)]
         one.found += wrong
         one.sound = one.sound and not wrong
         todo += dict.fromkeys(used for _, used in one.uses if used not in todo)

@@ -1,7 +1,7 @@
 """Who would wait and decide in a choreography, and whether it can: the owner of a wait must be able to observe its event.
 
-Who owns what is asked of the kernel (`flowlang.owners`), so this family speaks only of flows without other errors. Most
-flows neither listen nor run others; for them no kernel is made, since `check` runs on every save.
+Who owns what is asked of the kernel (`flowlang.owners`), so this family speaks only of flows without other errors. For most
+flows that need not be asked, and no kernel is made, since `check` runs on every save.
 """
 
 from __future__ import annotations
@@ -32,14 +32,29 @@ def choreography(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterato
     part = taking_part(flow, contracts, flows)
     if not part:
         yield NobodyDecides(span=flow.name.span)
-    count = 0
-    for count, statement in enumerate(statements(flow.body), 1):
-        if listening(statement) or (isinstance(statement, tree.Step) and statement.call.runs_flow) or count > MANY:
-            break
-    else:
-        if flow.start is None:
-            return
-    yield from _of_kernel(Child(flow, contracts, flows), part)
+    whole = Child(flow, contracts, flows)
+    if _open(whole, part):
+        yield from _of_kernel(whole, part)
+
+
+def _open(whole: Child, part: list[str]) -> bool:
+    """Whether something is left to ask the kernel: how large it is, or whether the owner of a wait can observe its event.
+    Where every service can, or the one that the only `at` names, it is not asked."""
+    inside = [(child, each) for child in run_by(whole) for each in statements(child.flow.body)]
+    if len(inside) > MANY or any(isinstance(each, tree.Step) and each.call.runs_flow for _, each in inside):
+        return True
+    flow = whole.flow
+    if flow.start is not None:
+        owners = part if flow.owner is None else [flow.owner.text]
+        if not all(observes(service, flow.start.event, whole.contracts) for service in owners):
+            return True
+    heard = [(child, each, one.event) for child, each in inside for one in listening(each)]
+    named = {at.text for _, each, _ in heard if (at := named_at(each)) is not None}
+    return len(named) > 1 or any(
+        not observes(service, event, child.contracts)
+        for child, each, event in heard
+        for service in (named if named_at(each) is not None else part)
+    )
 
 
 def _of_kernel(whole: Child, part: list[str]) -> Iterator[Diagnostic]:

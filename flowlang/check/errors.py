@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,6 +20,10 @@ ENGINE = ("ExpressionError", "InvalidInput", "InvalidOutput", "LimitReached", "T
 LIMIT = "LimitReached"
 """The one of them that is not raised by whatever is called: it comes from a `repeat`, and from a flow that runs itself too
 often."""
+
+
+MOST_CALLS = 10_000
+"""Calls of flows that are followed. Flows that run each other in every way could be followed without end."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,7 @@ class Raising:
     contracts: Contracts
     flows: Flows
     above: tuple[int, ...] = ()
+    spent: Counter[str] = field(default_factory=Counter)
 
     def block(self, block: tree.Block) -> Raised:
         """What can come out of `block`."""
@@ -101,7 +107,10 @@ class Raising:
             return Raised(complete=False)
         if id(child.flow) in self.above:
             return Raised({LIMIT: {""}})
-        inside = Raising(child.contracts, child.flows, (*self.above, id(child.flow)))
+        self.spent["calls"] += 1
+        if self.spent["calls"] > MOST_CALLS:
+            return Raised(complete=False)
+        inside = Raising(child.contracts, child.flows, (*self.above, id(child.flow)), self.spent)
         return inside.block(child.flow.body)
 
     def attempt(self, scope: tree.Scope) -> Raised:

@@ -58,9 +58,11 @@ def _block(block: tree.Block, place: _Place) -> Iterator[Diagnostic]:
                 for branch in statement.branches:
                     yield from _block(branch_body(branch), replace(place, no_yield=place.no_yield or FORK))
             case tree.ForEach():
-                yield from _collected(statement)
                 inside = _Place(statement, None, place.repeat, place.no_next or ITEMS)
-                yield from _block(statement.body, inside)
+                found = list(_block(statement.body, inside))
+                yield from found
+                if not any(isinstance(one, MisplacedYield) for one in found):
+                    yield from _collected(statement)
             case tree.Repeat():
                 yield from _carried(statement)
                 inside = _Place(place.each, place.no_yield or LOOP, statement, None)

@@ -228,6 +228,7 @@ class _Typing:
 
     def fork(self, fork: tree.Fork, names: Names) -> bool:
         ended, losing = False, fork.join in ("any", "some")
+        outer, self.yields = self.yields, []  # out of place there, which is found by `loops`
         after: dict[str, Known] = {}
         for number, branch in enumerate(fork.branches):
             inside = Names(names)
@@ -241,6 +242,7 @@ class _Typing:
                 unset = when.span if when is not None else branch.span if losing else None
                 after[name] = known if unset is None else optional(known, unset)
         names.own.update(after)
+        self.yields = outer
         return ended
 
     def switch(self, switch: tree.Switch, names: Names, no_return: NoReturnHere | None) -> bool:
@@ -310,9 +312,9 @@ class _Typing:
     def each(self, loop: tree.ForEach, names: Names) -> bool:
         kind = self.typed(loop.items, names)
         item: Type = ANY
-        if isinstance(kind, Maybe):
+        if isinstance(kind, Maybe) and isinstance(kind.item, ListType | Anything):
             self.absent(loop.items, "`for each`", names)
-            kind = kind.item
+        kind = bare(kind)
         if isinstance(kind, ListType):
             item = kind.item
         elif not isinstance(kind, Anything):
@@ -365,7 +367,9 @@ class _Typing:
             self.carried[carried.name.text] = kind
         for carried in loop.carried:  # none sees another
             self.define(names, carried.name, self.carried[carried.name.text])
+        outer, self.yields = self.yields, []  # out of place there, which is found by `loops`
         ended = self.block(loop.body, names, LOOP)
+        self.yields = outer
         self.wanted(loop.until, names, (BOOL,), "`until`", "true or false")
         if loop.every is not None:
             self.duration(loop.every, names, "the pause of a `repeat`")
@@ -394,11 +398,12 @@ class _Typing:
 
     def scope(self, scope: tree.Scope, names: Names, no_return: NoReturnHere | None) -> bool:
         ways: list[Way] = []
+        yields = self.yields
         for arm, part in parts_of(scope):
             inside = Names(names)
             match part:
                 case tree.Block() if arm.kind == "undo":
-                    continue
+                    continue  # it sees what the other parts leave behind
                 case tree.Block():
                     body = part is scope.body
                     if not body and scope.limit is not None:
@@ -409,15 +414,19 @@ class _Typing:
                         self.define(inside, part.bind, ERROR)
                     ways.append(self.way(arm, part.body, inside, no_return))
                 case tree.OnEvent(alongside=True):
+                    self.yields = []  # out of place there
                     self.handler(arm, part, inside, no_return if no_return in (FORK, LOOP) else BESIDE)
+                    self.yields = yields
                 case tree.OnEvent():
                     ways.append(self.handler(arm, part, inside, no_return))
                 case _:
                     assert_never(part)
         ended = self.together(names, ways)
+        self.yields = []  # out of place there
         for arm, part in parts_of(scope):
             if isinstance(part, tree.Block) and arm.kind == "undo":
                 self.way(arm, part, Names(names), no_return if no_return in (FORK, LOOP) else UNDO)
+        self.yields = yields
         return ended
 
     def way(self, arm: Arm, body: tree.Block, names: Names, no_return: NoReturnHere | None) -> Way:

@@ -1,6 +1,7 @@
 """Every finding stands on its guilty line, and nothing else is found.
 
-A line of `cases/*.flow` says what is wrong with it: `# error: FL0503`, `# warning: FL0401`, `# choreography: FL0601`.
+A line of `cases/*.flow` says what is wrong with it: `# error: FL0503`, `# warning: FL0401`, `# hint: FL0508` or
+`# choreography: FL0601`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from flowlang.language.text import parse
 from flowlang.source import Source, line_text
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.flow"))
-SAID = re.compile(r"# (error|warning|choreography): ((?:FL\d{4}(?:, )?)+)")
+SAID = re.compile(r"# (error|warning|hint|choreography): ((?:FL\d{4}(?:, )?)+)")
 
 
 def expected(source: Source) -> list[tuple[int, str, str]]:
