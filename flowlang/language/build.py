@@ -275,7 +275,7 @@ class Build:
         head, body, until, every, most, otherwise = c
         carried, at = head.parts
         self._positive("at most", most)
-        return tree.Repeat(carried or (), at, body, until, every, most, otherwise, head.doc, head.span)
+        return tree.Repeat(self._once(carried or ()), at, body, until, every, most, otherwise, head.doc, head.span)
 
     def carried(self, c: Children, a: int, z: int) -> tree.Carried:
         return tree.Carried(c[0], c[1], self._span(a, z))
@@ -446,8 +446,8 @@ class Build:
         return lambda kind: given[kind].value if kind in given else None
 
     def _positive(self, clause: str, count: tree.Count) -> tree.Count:
-        """`count`, after reporting when it is 0 where that means nothing."""
-        if count.value == 0:
+        """`count`, after reporting when it is 0 where that means nothing. One without text stands for one that is missing."""
+        if count.value == 0 and count.span.text:
             self.findings.append(words.NoneAtAll(span=count.span, clause=clause))
         return count
 
@@ -459,6 +459,15 @@ class Build:
                 self.findings.append(words.RepeatedKey(span=entry.span, key=entry.key, related=first))
             given.setdefault(entry.key, entry)
         return tuple(entries) if len(given) == len(entries) else tuple(given.values())
+
+    def _once(self, carried: tuple[tree.Carried, ...]) -> tuple[tree.Carried, ...]:
+        given: dict[str, tree.Carried] = {}
+        for part in carried:
+            if part.name.text in given:
+                first = (Label(given[part.name.text].span, "first here"),)
+                self.findings.append(words.RepeatedKey(span=part.name.span, key=part.name.text, related=first))
+            given.setdefault(part.name.text, part)
+        return tuple(given.values())
 
     def _deep(self, node: Expr, parts: tuple[Expr, ...], a: int, z: int) -> Expr:
         """`node`, after reporting when it is one operator deeper than a phase can walk.

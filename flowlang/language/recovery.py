@@ -12,10 +12,11 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.language import words
 from flowlang.language.automaton import automaton
 from flowlang.language.lexer import MAX_FINDINGS, Tokens
-from flowlang.language.mistakes import HEADER, LATER, OUTSIDE, diagnose
+from flowlang.language.likely import HEADER, OUTSIDE
+from flowlang.language.mistakes import diagnose
 from flowlang.language.stack import beginnings, begins_line, shifts_from, swallowed
 
-LOOSE = frozenset((*LATER, *OUTSIDE, *HEADER, "for"))
+LOOSE = frozenset((*OUTSIDE, *HEADER))
 
 
 class Recovery:
@@ -115,7 +116,14 @@ def _keep_for(stack: list[int], kind: int) -> int:
     """How much of the stack to keep so that `kind` begins a part of a list; 0 when nothing waits for one."""
     tables = automaton()
     states = tables.states
+    closed = 0  # how many braces that were closed would have to be opened again
     for keep in range(len(stack), 0, -1):
+        if keep < len(stack):
+            closed += (tables.enters[stack[keep]] == tables.signs["}"]) - (
+                tables.enters[stack[keep]] == tables.signs["{"]
+            )
+        if closed > 0:
+            continue
         if keep < len(stack) and tables.enters[stack[keep]] == tables.number["headers"]:
             return 0  # a header line among the statements: going back to the header would forget them
         state = shifts_from(stack[:keep], kind)

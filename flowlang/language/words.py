@@ -369,21 +369,6 @@ class UnknownStatement(Diagnostic):
     known: str
 
 
-class NotYet(Diagnostic):
-    """A form of the language that this version does not have."""
-
-    code = "FL0127"
-    message = "{form} is not in this version yet"
-    explanation = (
-        "The form belongs to the language and its words are reserved, but this version of flowlang can't run it. It has "
-        "`step let sequence fork switch wait-for-event scope emit fail return`."
-    )
-    bad = _flow("repeat { step place = orders.place(order) } until true at most 3")
-    good = _flow("step place = orders.place(order)")
-
-    form: str
-
-
 class SingleEquals(Diagnostic):
     """`=` in an expression."""
 
@@ -454,14 +439,15 @@ class Unfinished(Diagnostic):
 
 
 class NoJoin(Diagnostic):
-    """A fork without `join all`."""
+    """A fork without `join`."""
 
     code = "FL0141"
     message = "this fork has no `join`"
     label = "write `join all` behind this brace"
     explanation = (
         "`join` says how the branches of a fork come together again: with `join all` the flow goes on when every branch is "
-        "done. It is always written, since the other ways to join mean something quite different."
+        "done, with `join any` or `join 2` when the first or the second is, and with `join all or cancel` a branch that "
+        "fails turns the others back. It is always written, since these mean something quite different."
     )
     bad = _flow("fork {", "  step a = orders.place(order)", "  step b = risk.review(order)", "}", "return order")
     good = _flow(
@@ -543,7 +529,7 @@ class LooseClause(Diagnostic):
     label = "{belongs}"
     explanation = (
         "Clauses belong to a statement and stand inside of it or directly behind it: those of a step in braces after its "
-        "call, a `catch` behind the block of a scope, a `case` and its `else` in a switch."
+        "call, a `catch` behind the block of a scope, a `case` and its `else` in a switch, an `after` in a race."
     )
     bad = _flow("step place = orders.place(order)", "timeout 10s")
     good = _flow("step place = orders.place(order) { timeout 10s }")
@@ -637,6 +623,60 @@ class NoneAtAll(Diagnostic):
     good = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 3")
 
     clause: str
+
+
+class NoUntil(Diagnostic):
+    """A repeat without a condition."""
+
+    code = "FL0156"
+    message = "this repeat has no `until`"
+    label = "write `until ... at most 20` behind this brace"
+    explanation = (
+        "A repeat does its block, then asks whether the condition behind `until` holds, and does the block again when it "
+        "does not. The condition is always written, and so is the number behind `at most`."
+    )
+    bad = _flow("repeat {", "  step place = orders.place(order)", "}", "return order")
+    good = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 3", "return order")
+
+
+class NoBound(Diagnostic):
+    """A repeat without `at most`."""
+
+    code = "FL0157"
+    message = "this repeat has no bound"
+    label = "write `at most 20` here"
+    explanation = (
+        "A condition that never comes true would make a flow go round for ever, so every repeat says how often it is done "
+        "at most. What happens then stands behind `else`; without it the repeat fails with `LimitReached`."
+    )
+    bad = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok", "return order")
+    good = _flow("repeat {", "  step place = orders.place(order)", "} until place.ok at most 3", "return order")
+
+
+class NeedsBraces(Diagnostic):
+    """A block statement behind an arrow or an `else`."""
+
+    code = "FL0158"
+    message = "`{word}` stands in braces here"
+    label = "write `{{ {word} ... }}`"
+    explanation = (
+        "Behind `->` and `else` stands a block in braces or one simple statement, such as a step. A statement that has "
+        "blocks or clauses of its own is put into braces, so that it is plain which statement a clause or an `else` behind "
+        "it belongs to."
+    )
+    bad = _flow("switch {", "  case order.paid -> sequence {", '    emit "order.done"', "  }", "  else -> {}", "}")
+    good = _flow(
+        "switch {",
+        "  case order.paid -> {",
+        "    sequence {",
+        '      emit "order.done"',
+        "    }",
+        "  }",
+        "  else -> {}",
+        "}",
+    )
+
+    word: str
 
 
 # ---------------------------------------------------------------- limits

@@ -158,16 +158,135 @@ CASES = {
           step b = x.b() { timeout ten }                 # error: FL0121
         }
     """,
-    "words of later versions": """
+    "forks that come together": """
         flow f() {
-          repeat { step a = x.a() } until true at most 3 # error: FL0127
-          commit                                         # error: FL0127
-          wait 5m                                        # error: FL0127
-          for each x in y { }                            # error: FL0127
-          race { }                                       # error: FL0127
-          fork { step b = x.b() } join any               # error: FL0127
-          scope s { } on event "x" -> { }                # error: FL0127
+          fork { step a = x.a() } join                   # error: FL0122
+          fork { step a = x.a() } join 0                 # error: FL0155
+          fork { step a = x.a() } join all or            # error: FL0122
+          fork { step a = x.a() } join first             # error: FL0121
+          fork { step a = x.a() } join any
+          fork { step a = x.a() } join 1
+        }
+    """,
+    "loops": """
+        flow f(xs: [T]) {
+          for x in xs { }                                # error: FL0122
+          for each x of xs { }                           # error: FL0121
+          for each x in xs parallel 0 { }                # error: FL0155
+          for each x in xs parallel ten { }              # error: FL0121
+          for each for in xs as with { yield 1 }         # error: FL0125
+          repeat { } until true at most 0                # error: FL0155
+          repeat { } until true at 3                     # error: FL0122
+          repeat {
+            step a = x.a()
+          }                                              # error: FL0156
+          repeat { } at most 3                           # error: FL0156
+          repeat {
+          } until a.ok                                   # error: FL0157
+          repeat { } until a.ok every 5m                 # error: FL0157
+          repeat { } until a.ok else fail Late           # error: FL0157
+          sequence { repeat { } until a.ok }             # error: FL0157
+          repeat with a = 1, a = 2 { } until a at most 1 # error: FL0145
+          repeat with a: 1 { } until a at most 1         # error: FL0121
+          repeat until a { step b = x.b() }              # error: FL0121
+          repeat { next a 1 } until a at most 1          # error: FL0122
+          next a =                                       # error: FL0132
+          yield                                          # error: FL0132
+          step c = x.c()
+          until a                                        # error: FL0147
+          let d = a +                                    # error: FL0132
           let repeat = 1                                 # error: FL0125
+          return a
+        }
+    """,
+    "races": """
+        flow f() {
+          race { }                                       # error: FL0153
+          race { after 3d -> {} }                        # error: FL0153
+          race {
+            on event "a" -> {}
+            after 3d -> {}
+            after 4d -> {}                               # error: FL0154
+          }
+          race at x {
+            on event "a" -> {}
+            forever
+            after 4d -> {}                               # error: FL0154
+          }
+          race {
+            on event a.b -> step a = x.a()               # error: FL0131
+            on event "c" as -> fail Odd                  # error: FL0121
+            on event "d" alongside -> {}                 # error: FL0121
+            after 3 days -> {}                           # error: FL0121
+            after -> {}                                  # error: FL0121
+          }
+          race {
+            event "a" -> {}                              # error: FL0121
+            on event "b" -> {
+              let c = 1 2                                # error: FL0121
+            }
+            else -> {}                                   # error: FL0121
+          }
+          on event "a" -> {}                             # error: FL0147
+          after 3d -> {}                                 # error: FL0147
+          forever                                        # error: FL0147
+          let d = 1 +                                    # error: FL0132
+          return d
+        }
+    """,
+    "clauses of a scope": """
+        flow f() {
+          scope s {
+            step a = x.a(1 2)                            # error: FL0121
+          } retry 3
+          retry 4                                        # error: FL0144
+          within 3d else {}
+          within 4d else {}                              # error: FL0144
+          compensate {}
+          compensate { step b = x.b() }                  # error: FL0144
+          on event "a" as b where b. alongside -> {}
+          catch A ->                                     # error: FL0132
+          catch B -> step c = x.c(                       # error: FL0132
+          on event "b" alongside step d = x.d()          # error: FL0122
+          within 3d fail Late                            # error: FL0121
+          compensate step e = x.e()                      # error: FL0121
+          let d = 1 +                                    # error: FL0132
+          scope t { } within 3d                          # error: FL0122
+          let e = 1
+          wait for event "a" within 3d                   # error: FL0122
+          retry 3                                        # error: FL0147
+          alongside                                      # error: FL0147
+          step f = x.f()
+          compensate { }                                 # error: FL0147
+        }
+    """,
+    "waiting": """
+        flow f() {
+          wait for "a" forever                           # error: FL0122
+          wait event "a" forever                         # error: FL0122
+          wait for 5m                                    # error: FL0121
+          wait                                           # error: FL0132
+          wait until                                     # error: FL0132
+          wait 5min                                      # error: FL0113
+          wait until t
+          commit
+          orchestrate { step a = x.a() }                 # error: FL0121
+          orchestrate at x { step a = x.a( }             # error: FL0122
+          use flows "a.flow"                             # error: FL0147
+        }
+    """,
+    "block statements as bodies": """
+        flow f() {
+          switch {
+            case a -> sequence { emit "a" }              # error: FL0158
+            case b -> repeat { emit "b" } until c at most 2 # error: FL0158
+            else -> wait for event "c" forever           # error: FL0158
+          }
+          race { on event "a" -> race { on event "b" -> {} forever } after 3d -> {} } # error: FL0158
+          scope s { } catch A -> scope t { } catch B -> {} # error: FL0158
+          wait for event "d" within 3d else for each x in y { } # error: FL0158
+          let d = 1 +                                    # error: FL0132
+          return d
         }
     """,
     "words of other languages": """
