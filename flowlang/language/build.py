@@ -188,7 +188,7 @@ class Build:
 
     def fork(self, c: Children, a: int, z: int) -> tree.Fork:
         head, branches, (join, need) = c
-        if not branches:
+        if not branches and self._sound(a, z):
             self.findings.append(words.EmptyFork(span=head.span))
         return tree.Fork(head.parts[0], branches, join, need, head.doc, head.span)
 
@@ -243,7 +243,7 @@ class Build:
         (head, parts) = c
         alternatives = tuple(part for part in parts if isinstance(part, tree.OnEvent))
         limits = [part for part in parts if not isinstance(part, tree.OnEvent)]
-        if not alternatives:
+        if not alternatives and self._sound(a, z):
             self.findings.append(words.EmptyRace(span=head.span))
         for further in limits[1:]:
             first = (Label(limits[0].span, "said here"),)
@@ -459,6 +459,11 @@ class Build:
                 self.findings.append(words.RepeatedKey(span=entry.span, key=entry.key, related=first))
             given.setdefault(entry.key, entry)
         return tuple(entries) if len(given) == len(entries) else tuple(given.values())
+
+    def _sound(self, a: int, z: int) -> bool:
+        """Whether nothing is wrong from the token `a` to `z`: else what is missing there may have been dropped."""
+        start, end = self.tokens.starts[a], self.tokens.ends[z]
+        return not any(start <= finding.span.start < end for finding in self.findings)
 
     def _once(self, carried: tuple[tree.Carried, ...]) -> tuple[tree.Carried, ...]:
         given: dict[str, tree.Carried] = {}

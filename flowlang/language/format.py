@@ -253,8 +253,12 @@ class _Printer(SimplePrinter):
     def repeat(self, loop: tree.Repeat) -> None:
         """The condition stands behind the brace that closes the block."""
         body, other = loop.body, loop.otherwise
-        end = loop.most.span.end if other is None else self.begin_of(other)
         tail, start, doc = f"}} {until_text(loop)}", body.span.end - 1, None
+        end = loop.most.span.end
+        if other is not None:
+            inline = self.inline(other)
+            fits = inline is not None and self.fits(f"{tail} else {inline}")
+            end = other.span.end if fits else self.begin_of(other)
         if not body.statements and not self.has_comments(Span(body.span.source, body.span.start, end)):
             tail, start, doc = f"{head_text(loop)} {{{tail}", loop.span.start, loop.doc
         else:

@@ -90,23 +90,23 @@ class BlockMistakes(Diagnosis):
         brace, wait = self.tables.signs["{"], self.tables.words["wait"]
         if self.text in COMPOUND and self.before in ("->", "else") and self.takes("{"):
             finding = words.NeedsBraces(span=self.here(), word=self.text)
-            self.close(self.place)
+            scope = ("catch", "compensate", "on", "retry", "within") if self.text == "scope" else ()
+            self.close(self.place, scope)
             self.tokens.insert(self.place, brace)
             return Mistake(finding, True)
         behind = self.tokens.text(self.place - 2) in ("->", "else")
         if self.before == "wait" and self.text == "for" and not self.takes("for") and behind:
             finding = words.NeedsBraces(span=self.tokens.span(self.place - 1, self.place), word="wait for event")
-            self.close(self.place)
+            self.close(self.place, ("within", "forever"))
             self.tokens.insert(self.place, brace, wait)  # the one before is forgotten
             return Mistake(finding, True, drop=1)
         return None
 
-    def close(self, place: int) -> None:
+    def close(self, place: int, own: tuple[str, ...]) -> None:
         """Insert a closing brace behind the block statement that begins at `place`: behind its own, or where the next line
-        begins something else."""
+        begins something else than one of its `own` clauses."""
         tokens, start, depth = self.tokens, place, 0
         whole = tokens.text(start) in ("sequence", "switch", "race", "orchestrate")
-        own = ("catch", "compensate", "on", "retry", "within") if tokens.text(start) == "scope" else ()
         while tokens.kinds[place]:
             text = tokens.text(place)
             if not depth and place > start and begins_line(tokens, place) and text.split()[0] not in own:

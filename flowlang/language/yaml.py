@@ -71,7 +71,7 @@ class _Reader(Blocks):
         found = []
         for part in node.items if isinstance(node, Listing) else [node] if node else []:
             given = self.fields(part, "`use`", ("contracts", "flows"))
-            if given is not None and not given:
+            if isinstance(part, Mapping) and not part.entries:
                 self.shape(part, "`contracts` or `flows`")
             for kind, files in (given or {}).items():
                 listed = self.listing(files, "a list of files")

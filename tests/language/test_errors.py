@@ -394,5 +394,42 @@ def test_a_duration_of_several_units_is_told_how_to_write_it() -> None:
         assert f"write `{meant}`" in finding.hint
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("while a { }", "repeat {"),
+        ("foreach x in xs { }", "for each x in"),
+        ("sleep 5m", "wait 5m"),
+        ("wait for 5m", "write `wait 5m`"),
+        ('race { event "a" -> {} }', 'on event "type"'),
+        ('race { on event "a" -> {} else -> {} }', "after 3d"),
+        ('race { on event "a" alongside -> {} }', "only an event of a scope"),
+        ("repeat until a { }", "stands behind the block"),
+        ("orchestrate { }", "orchestrate at service"),
+        ('on event "a" -> {}', "wait for event"),
+    ],
+)
+def test_what_was_meant_is_guessed(written: str, meant: str) -> None:
+    _, findings = text.parse(Source("case.flow", f"flow f() {{ let a = 1\n{written}\n}}"))
+    assert meant in findings[0].hint
+
+
+def test_a_body_without_braces_is_read_as_if_it_had_some() -> None:
+    """One mistake, whatever follows the block statement."""
+    for inner in (
+        'sequence { emit "a" }',
+        'fork { emit "a" } join all or cancel',
+        'repeat { emit "a" } until b\nat most 3',
+        'for each x in { a: [1] }.a { emit "a" }',
+        'scope s { emit "a" } catch A -> {}\ncatch B -> {}',
+        'wait for event "a"\nwithin 3d else {}',
+    ):
+        source = Source(
+            "case.flow", f"flow f() {{ switch {{\ncase a -> {inner}\ncase b -> {{}}\nelse -> {{}}\n}}\nreturn 1\n}}"
+        )
+        _, findings = text.parse(source)
+        assert [finding.code for finding in findings] == ["FL0158"], inner
+
+
 def _shown(findings: list[Diagnostic]) -> str:
     return "\n".join(f"{f.span.line}:{f.span.column} {f.code} {f.say(f.message)}" for f in findings)

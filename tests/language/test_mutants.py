@@ -25,6 +25,13 @@ TEXTS = (
 flow f() { scope s at t { step a = t.a() { compensate none } } catch A, t.B as e -> { return e.name } catch -> {}
   wait for event "x" as v where v.id == o.id at s within 3d else { let n = o.?p.orValue(1) in [2] }
   wait for event "y" forever }""",
+    """use flows "a.flow"
+flow f(xs: [T]) { for each x in xs parallel 3 as ys at s { step a = flow.b(x) yield { k: a.b } }
+  repeat with a = 1, b = [] at s { next a = a + 1 } until a > 3 every 5m at most 9 else fail E
+  fork { wait 5m wait until t } join all or cancel fork { commit } join 2
+  orchestrate at s { race at t { on event "x" as y where y.a == 1 -> {} after 3d -> commit } race { on event "z" -> {} forever } } }""",
+    """flow f() { scope s at t { step a = t.a() } on event "x" as e where e.i == 1 -> {} on event "y" alongside -> emit "z"
+  within 5m else fail Slow retry 3 backoff 1s..2s on Timeout, t.E compensate { step b = t.b() } catch as e -> {} }""",
 )
 
 YAMLS = (
@@ -52,6 +59,25 @@ do:
       catch: [ { errors: [A, t.B], as: e, do: [] } ]
   - v: { listen: { event: x, where: v.id == o.id, within: 3d, else: [] } }
   - listen: { event: y, forever: true }
+""",
+    """document: { dsl: flowlang/1, name: f }
+use: { flows: [a.flow] }
+do:
+  - for: { each: x, in: xs, parallel: 3, as: ys, at: s, do: [ { yield: "${ x }" } ] }
+  - repeat: { with: { a: 1 }, do: [ { next: { a: 2 } } ], until: a > 1, every: 5m, most: 9, else: [ { commit: {} } ] }
+  - fork: { branches: [ { wait: 5m }, { wait: { until: t } } ], join: 2 }
+  - race: { first: [ { event: x, as: y, do: [] }, { after: 3d, do: [] } ] }
+  - orchestrate: { at: s, do: [ { race: { first: [ { event: x, do: [] } ], forever: true } } ] }
+""",
+    """document: { dsl: flowlang/1, name: f }
+do:
+  - s:
+      scope: []
+      retry: { limit: 3 }
+      events: [ { event: x, as: e, where: e.a == 1, alongside: true, do: [] }, { event: y, do: [] } ]
+      within: 5m
+      else: [ { fail: { error: Slow } } ]
+      compensate: [ { b: { call: t.b } } ]
 """,
 )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import pytest
 
@@ -13,109 +15,9 @@ from flowlang.source import Source
 
 EXPECTED = re.compile(r"# error: ([FL0-9 ]+)")
 
-TEXT = """use contracts "contracts/*.yaml"
-
-## Take the money,
-## or don't.
-flow every_form(order: orders.Order, lines: [Line], note: string?) -> [Receipt] {
-  version 3
-  on event "order.placed" as placed where placed.total > 0
-  key order.id
-  owner orders
-
-  ## taken once
-  step charge = payments.charge(id: order.id, n: -2, t: 3d, s: "${x}", u: "010", l: [1, null]) {
-    compensate payments.refund(order)
-    retry 5 backoff 1s..30s on Timeout, payments.Busy
-    timeout 10s
-  }
-  step ping = orders.ping() { compensate none }
-  step whole = orders.read({ a: 1 })
-  let ratio = charge.amount / 2
-  ## in order
-  sequence {
-    emit "done"
-  }
-  fork at orders {
-    step stock = inventory.reserve()
-    ## a branch
-    branch house when order.big {
-      step own = fleet.offer()
-      return { id: order.id }
-    }
-  } join all
-  switch order.kind at orders {
-    case "a", "b" -> step o = orders.read()
-    ## nothing else
-    case "c" -> {}
-  }
-  switch {
-    case stock.status == "back\\"ordered" || !order.vip -> fail Odd("why")
-    else -> return order
-  }
-  wait for event "delivery.confirmed" as delivery
-    where delivery.shipmentId == shipment.id
-    at shipping within 3d else fail DeliveryTimeout
-  wait for event "x.z" forever
-  wait for event "x.y"
-  scope fulfil at orders {
-    step pay = payments.charge()
-  } catch Declined, orders.B as err -> fail Odd
-  catch as other -> {}
-}
-"""
-
-YAML = """document: { dsl: flowlang/1, name: every_form, version: "3", doc: "Take the money,\\nor don't." }
-use: { contracts: [contracts/*.yaml] }
-input: { order: orders.Order, lines: "[Line]", note: string? }
-output: "[Receipt]"
-key: ${ order.id }
-owner: orders
-start: { event: order.placed, as: placed, where: placed.total > 0 }
-do:
-  - charge:
-      doc: taken once
-      call: payments.charge
-      with: { id: "${ order.id }", n: -2, t: "${ 3d }", s: "${ '${x}' }", u: "010", l: [1, ~] }
-      compensate: { call: payments.refund, with: "${ order }" }
-      retry: { limit: 5, backoff: 1s..30s, errors: [Timeout, payments.Busy] }
-      timeout: 10s
-  - ping: { call: orders.ping, compensate: none }
-  - whole: { call: orders.read, with: "${ { a: 1 } }" }
-  - ratio: { let: "${ charge.amount / 2 }" }
-  - sequence: [ { emit: { event: done } } ]
-    doc: in order
-  - fork:
-      at: orders
-      branches:
-        - stock: { call: inventory.reserve }
-        - house:
-            doc: a branch
-            branch: [ { own: { call: fleet.offer } }, { return: { id: "${ order.id }" } } ]
-            when: order.big
-      join: all
-  - switch:
-      of: order.kind
-      at: orders
-      cases:
-        - { is: ['"a"', '"b"'], do: [ { o: { call: orders.read } } ] }
-        - { doc: nothing else, is: ['"c"'], do: [] }
-  - switch:
-      cases:
-        - { when: "stock.status == 'back\\"ordered' || !order.vip", do: [ { fail: { error: Odd, message: "'why'" } } ] }
-      else: [ { return: "${ order }" } ]
-  - delivery:
-      listen: { event: delivery.confirmed, where: delivery.shipmentId == shipment.id, at: shipping,
-                within: 3d, else: [ { fail: { error: DeliveryTimeout } } ] }
-  - listen: { event: x.z, forever: true }
-  - listen: { event: x.y }
-  - fulfil:
-      scope: [ { pay: { call: payments.charge } } ]
-      at: orders
-      catch:
-        - { errors: [Declined, orders.B], as: err, do: [ { fail: { error: Odd } } ] }
-        - { as: other, do: [] }
-"""
+HERE = Path(__file__).parent
+TEXT = (HERE / "every_form.flow").read_text(encoding="utf-8")
+YAML = (HERE / "every_form.flow.yaml").read_text(encoding="utf-8")
 
 
 def test_both_forms_give_one_tree() -> None:
@@ -124,6 +26,26 @@ def test_both_forms_give_one_tree() -> None:
     assert not said and not said_too
     assert from_text is not None and from_text == from_yaml
     assert format_source(Source("f.flow", TEXT)) == TEXT
+    written = yaml.to_yaml(from_text)
+    assert yaml.parse(Source("f.flow.yaml", written)) == (from_text, [])
+
+
+def test_every_form_is_there() -> None:
+    """The sample has each class of the tree, and each part of a class is given somewhere."""
+    flow, _ = text.parse(Source("f.flow", TEXT))
+    given: set[tuple[type, str]] = set()
+    waiting: list[object] = [flow]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, tuple):
+            waiting += node
+        elif type(node).__module__ == tree.__name__ and is_dataclass(node):
+            parts = {part.name: getattr(node, part.name) for part in fields(node)}
+            given |= {(type(node), name) for name, value in parts.items() if value not in (None, (), False)}
+            waiting += parts.values()
+    classes = [kind for kind in vars(tree).values() if isinstance(kind, type) and kind.__module__ == tree.__name__]
+    needed = {(kind, part.name) for kind in classes for part in fields(kind) if part.name != "doc"}
+    assert {(kind.__name__, name) for kind, name in needed - given} == set()
 
 
 @pytest.mark.parametrize(
@@ -178,21 +100,59 @@ CASES = {
           - c: { call: x.y, retry: { limit: many } }     # error: FL0169
           - switch: { cases: [ { is: 1, do: [] } ] }     # error: FL0167
           - switch: { of: a, cases: [ { when: 1, do: [] } ] } # error: FL0167
-          - fork: { branches: [], join: any }            # error: FL0142 FL0127
+          - fork: { branches: [], join: any }            # error: FL0142
           - fail: {}                                     # error: FL0168
           - emit: { event: x, data: 1 }                  # error: FL0169
           - return: "a ${ b }"                           # error: FL0173
           - if: { when: x }                              # error: FL0172
-          - repeat: { do: [] }                           # error: FL0127
+          - repeat: { do: [] }                           # error: FL0168
           - switch: [ ]                                  # error: FL0169
           - d: { branch: [] }                            # error: FL0147
           - e: { let: 1 }
             f: { let: 1 }                                # error: FL0170
           - größe: { let: 1 }                            # error: FL0108
           - 7                                            # error: FL0169
-          - g: { scope: [], within: 3d }                 # error: FL0127
+          - g: { scope: [], within: 3d }                 # error: FL0168
           - listen: { event: x, within: 3d }             # error: FL0168
           - h: { call: a.b, with: { x: "${ 1 } ${ 2 }" } } # error: FL0173
+    """,
+    "loops, races and the rest": """
+        document: { dsl: flowlang/1, name: f }
+        use: [ { flows: [] }, {} ]                       # error: FL0169
+        do:
+          - fork: { branches: [ { a: { call: x.y } } ], join: 0 } # error: FL0155
+          - fork: { branches: [ { a: { call: x.y } } ], join: first } # error: FL0169
+          - for: { each: x, of: xs, do: [] }             # error: FL0167 FL0168
+          - for: { each: for, in: xs, parallel: 0, do: [] } # error: FL0125 FL0155
+          - a: { for: { each: x, in: xs, do: [] } }      # error: FL0174
+          - repeat: { do: [], until: x, most: 0 }        # error: FL0155
+          - repeat: { do: [], until: x, most: many }     # error: FL0169
+          - repeat: { do: [], until: x +, max: 3 }       # error: FL0121 FL0167 FL0168
+          - repeat: { with: [a], do: [], until: x, most: 1 } # error: FL0169
+          - race: { first: [] }                          # error: FL0153
+          - race: { first: [ { after: 3d, do: [] } ] }   # error: FL0153
+          - race: { first: [ { event: x } ] }            # error: FL0168
+          - race: { first: [ { event: x, alongside: true, do: [] } ] } # error: FL0167
+          - race:
+              forever: true                              # error: FL0154
+              first:
+                - { event: x, do: [] }
+                - { after: 3d, do: [] }
+                - { after: 4d, do: [] }                  # error: FL0154
+          - race: { first: [ { event: x, do: [] } ], forever: false } # error: FL0169
+          - s:
+              scope: []
+              events: [ { event: x, alongside: maybe, do: [] } ] # error: FL0169
+              else: []                                   # error: FL0168
+              compensate: { call: x.y }                  # error: FL0169
+          - wait: { for: 5m }                            # error: FL0167 FL0168
+          - wait: []                                     # error: FL0169
+          - commit: now                                  # error: FL0169
+          - orchestrate: { do: [] }                      # error: FL0168
+          - next: { a: 1, b: 2 }                         # error: FL0170
+          - next: a                                      # error: FL0169
+          - yield: "a ${ b }"                            # error: FL0173
+          - while: { do: [] }                            # error: FL0172
     """,
     "what YAML can do and flows can't": """
         document: { dsl: flowlang/1, name: f }
@@ -207,7 +167,7 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", ["several mistakes in one file", "what YAML can do and flows can't"])
+@pytest.mark.parametrize("name", CASES)
 def test_errors_stand_on_the_guilty_line(name: str) -> None:
     case = "\n".join(line[8:] for line in CASES[name].split("\n"))
     _, findings = yaml.parse(Source("case.flow.yaml", case))
