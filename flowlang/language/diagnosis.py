@@ -8,7 +8,7 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.language import words
 from flowlang.language.automaton import automaton
 from flowlang.language.lexer import Tokens
-from flowlang.language.likely import ALTERNATIVES, STATEMENTS
+from flowlang.language.likely import ALTERNATIVES, NEEDED, STATEMENTS
 from flowlang.language.stack import accepted
 from flowlang.source import Span
 
@@ -101,10 +101,14 @@ class Diagnosis:
             return "comments begin with `#`"
         if self.accepts == {self.tables.words["event"]} and self.before == "for":
             return f"for a time write `wait {self.text[:20]}`" if self.kind == self.tables.number["DURATION"] else ""
-        if self.accepts == {self.tables.words["at"]} and self.before == "orchestrate":
-            return "it names the service that conducts the block: `orchestrate at service { ... }`"
-        if self.text == "until" and self.before == "repeat":
-            return "`until` stands behind the block: `repeat { ... } until ... at most 20`"
+        if self.before == "repeat":
+            return "the condition and the bound stand behind the block: `repeat { ... } until ... at most 20`"
+        if self.text in ("max", "most", "limit") and self.takes("at") and not self.takes("step"):
+            return "write `at most 20`"
+        if self.text in ("parallel", "as") and self.takes("{") and self.takes("at"):
+            return "the order is `for each x in list parallel 10 as results at service`"
+        if self.before in NEEDED and len(self.accepts & {self.tables.words["at"], self.tables.signs["{"]}) < 2:
+            return NEEDED[self.before]
         if self.text == "alongside" and self.takes("->"):
             return "only an event of a scope can be alongside"
         if self.takes("after") and self.tables.number["ON_EVENT"] in self.accepts:

@@ -1,6 +1,7 @@
 """Words that begin a statement, words that belong elsewhere, and words of other languages with what is written here."""
 
 COMPOUND = ("sequence", "fork", "switch", "race", "for", "repeat", "scope", "orchestrate")
+SIMPLE = ("step", "let", "wait", "commit", "emit", "fail", "return", "next", "yield")
 STATEMENTS = ("step", "let", *COMPOUND, "wait", "commit", "emit", "fail", "return", "next", "yield")
 HEADER = ("version", "key", "owner")
 OUTSIDE = {
@@ -32,6 +33,7 @@ LIKELY = {
     "loop": "write `repeat { ... } until ... at most 20`",
     "foreach": "write `for each x in list { ... }`",
     "each": "write `for each x in list { ... }`",
+    "break": "a repeat ends when its `until` holds",
     "sleep": "write `wait 5m`",
     "delay": "write `wait 5m`",
     "await": "write `wait for event`",
@@ -63,3 +65,10 @@ ALTERNATIVES = {
     "timeout": "write `after 3d -> ...`",
 }
 """What is written in a race for words that belong elsewhere."""
+
+NEEDED = {
+    "orchestrate": "it names the service that conducts the block: `orchestrate at service { ... }`",
+    "scope": "a scope has a name: `scope payment { ... }`",
+    "compensate": "a scope is undone by a block: `compensate { ... }`",
+}
+"""What stands behind these words."""

@@ -33,6 +33,7 @@ class _Diagnosis(BlockMistakes):
             self.second_word,
             self.bound,
             self.no_else,
+            self.alternative,
             self.needs_braces,
             self.number,
             self.quotes,
@@ -185,7 +186,8 @@ class _Diagnosis(BlockMistakes):
             hint = "to wait for one write `wait for event`"
             return Mistake(words.LooseClause(span=span, word="on event", belongs=ON_EVENT, hint=hint))
         if text in OUTSIDE:
-            return Mistake(words.LooseClause(span=span, word=text, belongs=OUTSIDE[text]))
+            hint = "a scope has `within 10s else ...`" if text == "timeout" and self.takes("catch") else ""
+            return Mistake(words.LooseClause(span=span, word=text, belongs=OUTSIDE[text], hint=hint))
         if text == "use":
             return Mistake(words.LooseClause(span=span, word=text, belongs="it stands before the flow"))
         if text == "flow":
@@ -204,7 +206,9 @@ class _Diagnosis(BlockMistakes):
         if near and following not in ("=", "."):
             return f"did you mean `{near}`?"
         if following == "=":
-            return f"write `let {self.text[:40]} = ...`, or `step` for a call"
+            loops = self.tables.number["repeat_head"] in map(self.enters, range(1, len(self.stack)))
+            more = ", `next` for a value that a repeat carries" if loops else ""
+            return f"write `let {self.text[:40]} = ...`, or `step` for a call{more}"
         if following == ".":
             return f"write `step name = {self.text[:40]}.{self.tokens.text(self.place + 2)[:40]}(...)`"
         return ""
@@ -219,10 +223,10 @@ class _Diagnosis(BlockMistakes):
         closing = starts or self.text in ("}", ")", "]", "{")
         if self.accepts == {self.tables.signs["("]} and self.tokens.text(self.place + 1) != ":":
             return self.insert("(", ")")
-        for sign in (")", "]", "}") if closing else ("=", ":", "->", ","):
+        for sign in (")", "]", "}", "->") if closing else ("=", ":", "->", ","):
             if not self.takes(sign):
                 continue
-            if sign == "}" and not starts:
+            if (sign == "}" and not starts) or (sign == "->" and closing and self.text != "{"):
                 continue
             after = self.after(sign)
             if after is None or shifts_from(after, self.kind) is None:

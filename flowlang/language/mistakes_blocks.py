@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowlang.diagnostic import Label
 from flowlang.language import words
 from flowlang.language.diagnosis import Diagnosis, Mistake
-from flowlang.language.likely import COMPOUND
+from flowlang.language.likely import COMPOUND, SIMPLE
 from flowlang.language.stack import begins_line, early_else
 
 
@@ -59,6 +59,10 @@ class BlockMistakes(Diagnosis):
         words_of, place = self.tables.words, self.place
         span = self.tokens.span(place - 1, place - 1) if place else self.here()
         bound = (words_of["at"], words_of["most"], self.tables.number["INT"])
+        if self.accepts == {words_of["until"]} and self.text == "while":
+            finding = words.NoUntil(span=span, hint="write `until` with the condition turned round")
+            self.replace("until")
+            return Mistake(finding, True)
         if self.accepts == {words_of["until"]}:
             self.tokens.insert(place, words_of["until"], words_of["true"], *(() if self.text == "at" else bound))
             return Mistake(words.NoUntil(span=span), True)
@@ -68,12 +72,34 @@ class BlockMistakes(Diagnosis):
         return None
 
     def no_else(self) -> Mistake | None:
-        """A limit that does not say what happens then."""
-        if not (self.takes("else") and self.reads("within") and self.ends_part() and self.text != "else"):
+        """A limit that does not say what happens then, or says it without `else`."""
+        if not (self.takes("else") and self.reads("within")):
             return None
-        mistake = self.insert("{", "}")
-        self.tokens.insert(self.place, self.tables.words["else"])
-        return Mistake(words.Missing(span=mistake.finding.span, sign="else", after=f"`{self.before[:30]}`"), True)
+        span = self.tokens.span(self.place - 1, self.place - 1)
+        finding = words.Missing(span=span, sign="else", after=f"`{self.before[:30]}`")
+        said = self.text in ("{", *SIMPLE) and not self.tokens.first_on_line(self.place)
+        if self.text == "->":
+            self.replace("else")
+        elif said or self.ends_part():
+            if not said:
+                self.insert("{", "}")
+            self.tokens.insert(self.place, self.tables.words["else"])
+        else:
+            return None
+        return Mistake(finding, True)
+
+    def alternative(self) -> Mistake | None:
+        """A statement where an alternative of a race should be: it is read as one."""
+        number, kinds, place = self.tables.number, self.tokens.kinds, self.place
+        if not (self.takes("after") and number["ON_EVENT"] in self.accepts and self.text in SIMPLE):
+            return None
+        finding = self.unexpected()
+        if [self.tokens.text(place + at) for at in range(3)] == ["wait", "for", "event"]:
+            self.replace("", also=2)
+            kinds[place] = number["ON_EVENT"]
+        else:
+            self.tokens.insert(place, number["ON_EVENT"], number["STRING"], self.tables.signs["->"])
+        return Mistake(finding, True)
 
     def reads(self, word: str) -> bool:
         """Whether the expression behind this word has been read, and nothing further."""

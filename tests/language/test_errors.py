@@ -181,6 +181,7 @@ CASES = {
             step a = x.a()
           }                                              # error: FL0156
           repeat { } at most 3                           # error: FL0156
+          repeat { } while a at most 3                   # error: FL0156
           repeat {
           } until a.ok                                   # error: FL0157
           repeat { } until a.ok every 5m                 # error: FL0157
@@ -221,6 +222,8 @@ CASES = {
             after -> {}                                  # error: FL0121
           }
           race {
+            wait for event "z" -> {}                     # error: FL0121
+            step y = x.y(1 2)                            # error: FL0121
             event "a" -> {}                              # error: FL0121
             on event "b" -> {
               let c = 1 2                                # error: FL0121
@@ -248,9 +251,12 @@ CASES = {
           catch A ->                                     # error: FL0132
           catch B -> step c = x.c(                       # error: FL0132
           on event "b" alongside step d = x.d()          # error: FL0122
-          within 3d fail Late                            # error: FL0121
+          within 3d fail Late                            # error: FL0122 FL0144
+          within 4d -> fail Late                         # error: FL0122 FL0144
           compensate step e = x.e()                      # error: FL0121
           let d = 1 +                                    # error: FL0132
+          scope u { } catch A { }                        # error: FL0122
+          race { on event "a" { } after 3d { } }         # error: FL0122
           scope t { } within 3d                          # error: FL0122
           let e = 1
           wait for event "a" within 3d                   # error: FL0122
@@ -404,8 +410,16 @@ def test_a_duration_of_several_units_is_told_how_to_write_it() -> None:
         ('race { event "a" -> {} }', 'on event "type"'),
         ('race { on event "a" -> {} else -> {} }', "after 3d"),
         ('race { on event "a" alongside -> {} }', "only an event of a scope"),
-        ("repeat until a { }", "stands behind the block"),
+        ("repeat until a { }", "stand behind the block"),
         ("orchestrate { }", "orchestrate at service"),
+        ("scope { }", "a scope has a name"),
+        ("scope s { } compensate a.b()", "compensate {"),
+        ("scope s { } timeout 10s", "within 10s else"),
+        ("repeat 3 { }", "at most 20"),
+        ("repeat { } until a max 3", "at most 20"),
+        ("repeat { b = 1 } until a at most 3", "`next`"),
+        ("for each x in xs as ys parallel 3 { }", "parallel 10 as results"),
+        ('race { wait for event "a" -> {} }', 'on event "type"'),
         ('on event "a" -> {}', "wait for event"),
     ],
 )
