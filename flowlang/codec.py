@@ -43,7 +43,7 @@ class Undecodable(Exception):
 
 def dumps(thing: Input | External | Invoke | Sequence[Result]) -> str:
     """The text of an input, an event, a call or the results of one."""
-    return wire_dumps([_result(one) for one in thing] if isinstance(thing, tuple | list) else _parts(thing))
+    return wire_dumps([_result(one) for one in thing] if isinstance(thing, tuple | list) else _parts(thing), known=True)
 
 
 def load_input(text: str) -> Input:

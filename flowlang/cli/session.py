@@ -87,6 +87,7 @@ class Session:
             poll=self.virtual is None,
             jitter=random.random if self.virtual is None else _steady,
             processes=self.processes,
+            direct=not failpoint.is_of_bus(os.environ.get(failpoint.VARIABLE)),
         )
         try:
             async with opened as engine:

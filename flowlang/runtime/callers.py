@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flowlang.event import Result
 from flowlang.runtime.answer import Answers, Examples
+from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.handlers import Handlers, load
 from flowlang.runtime.ports import Caller, Request
 from flowlang.runtime.standin import StandIn
@@ -33,18 +34,28 @@ class HandlersUnusable(Exception):
 
 def callers(setting: Setting) -> Caller:
     """The caller for one run at one role. Raises HandlersUnusable."""
+    folder, stored = setting.options.get(SERVICES, ""), setting.options.get(SCENARIO)
+    caller = setting.kept.get(folder)
+    if caller is None:
+        caller = setting.kept[folder] = _for_all_runs(setting, folder)
+    if not stored:
+        return caller
+    answers = Answers(setting.operations.values())
+    return StandIn(from_value(wire_loads(stored)), answers, setting.clock, setting.recorded, caller)
+
+
+def _for_all_runs(setting: Setting, folder: str) -> Caller:
+    """Handlers where there are some, else the examples: the same for all runs of one flow."""
     answers = Answers(setting.operations.values())
     caller: Caller = Examples(answers)
-    folder = setting.options.get(SERVICES)
     if folder:
         handlers, problems = load(Path(folder), setting.operations.values())
         errors = [str(problem) for problem in problems if problem.severity == "error"]
         if errors:
             raise HandlersUnusable("\n\n".join(errors))
-        caller = _InRealTime(Handlers(handlers, answers, caller), setting.clock.real)
-    stored = setting.options.get(SCENARIO)
-    if stored:
-        caller = StandIn(from_value(wire_loads(stored)), answers, setting.clock, setting.recorded, caller)
+        caller = Handlers(handlers, answers, caller)
+        if not isinstance(setting.clock, SystemClock):
+            caller = _InRealTime(caller, setting.clock.real)
     return caller
 
 

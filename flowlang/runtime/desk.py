@@ -6,6 +6,7 @@ A refusal is raised before anything is written. The same acts serve whoever is t
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,10 +15,12 @@ from flowlang import codec, event
 from flowlang.codec import Undecodable
 from flowlang.event import Error, External, Value
 from flowlang.lifecycle import OVER
+from flowlang.runtime.calls import Known, note, with_rows
+from flowlang.runtime.clock import EPOCH
 from flowlang.runtime.programs import Share, State, share_of
 from flowlang.runtime.setting import names
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow
+from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow, WorkRow
 from flowlang.runtime.waiting import Sent
 from flowlang.values import canonical
 
@@ -50,18 +53,32 @@ def new_row(
     flow = store.flow(hash, mode)
     if flow is None:
         raise NotFound(f"flow {hash[:12]} is not installed in mode {mode}")
-    given = canonical(dict(values))
+    given = canonical(dict(values), known=True)
     text = None if key is None else canonical(key)
     there = store.run(run) if run else None
     if there is None and text is not None:
         there = store.holder(flow.name, mode, text)
     if there is None:
-        run = run or secrets.token_hex(6)
+        run = run or _new_id(store)
         return RunRow(run, flow.name, hash, mode, flow.owner, text, given, "open", now, None, dict(options))
     if there.input == given and there.flow == flow.name and there.mode == mode:
         return Started(there.run, False)
     what = f"the key {text}" if there.run != run else "this id"
     raise Conflict(f"run {there.run} of `{there.flow}` has {what} with another input", there.run)
+
+
+def _new_id(store: SqliteStore) -> str:
+    """An id that grows with time, so that the rows of new runs lie side by side: wherever they go in a large store, they go
+    to few pages. Twelve digits: the time in steps of 16 ms, and twelve bits by chance."""
+    while True:
+        fresh = (time.time_ns() // 1_000_000 - EPOCH >> 4 << 12) + secrets.randbelow(4096)
+        _LAST[0] = max(fresh, _LAST[0] + 1)
+        id = f"{_LAST[0]:012x}"
+        if not store.is_known(id):
+            return id
+
+
+_LAST = [0]
 
 
 def start(
@@ -154,15 +171,31 @@ def fold(
     store: SqliteStore, role: str, run: str, load: Callable[[str, str, str, str], Share] = share_of
 ) -> tuple[Share, State]:
     """What a role holds of a run's flow, and the state to which the journal of its part leads. Raises NotFound."""
+    share, state, _ = _fold(store, role, run, load)
+    return share, state
+
+
+def calls(
+    store: SqliteStore, role: str, run: str, load: Callable[[str, str, str, str], Share] = share_of
+) -> list[WorkRow]:
+    """The calls of a part, in the order in which they were asked for. Raises NotFound."""
+    return list(with_rows(_fold(store, role, run, load)[2], store.work(role, run)).values())
+
+
+def _fold(
+    store: SqliteStore, role: str, run: str, load: Callable[[str, str, str, str], Share]
+) -> tuple[Share, State, Known]:
     part = store.part(role, run)
     body = None if part is None else store.share(part.hash, part.mode, role)
     if part is None or body is None:
         raise NotFound(f"the flow of run {run} is not installed in this store")
     share = load(part.hash, part.mode, role, body)
     state = share.machine.initial(share.program, run, part.started)
+    known: Known = {}
     for _, _, text in store.journal(role, run):
-        share.machine.advance(share.program, state, codec.load_input(text))
-    return share, state
+        input = codec.load_input(text)
+        note(known, role, run, input, share.machine.advance(share.program, state, input))
+    return share, state, known
 
 
 def replay(driver: Driver, id: int) -> str:

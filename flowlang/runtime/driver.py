@@ -13,8 +13,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from typing import Any, TypeVar, assert_never
 
 from flowlang import codec, event
@@ -22,12 +24,13 @@ from flowlang.event import Effect, Input
 from flowlang.lifecycle import OVER, run_after
 from flowlang.runtime import failpoint
 from flowlang.runtime.bus import Bus
+from flowlang.runtime.calls import Known, Open, note, recorded, with_rows
 from flowlang.runtime.clock import LONGEST
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.runtime.store import ListenRow, PartRow, RunRow, TimerRow, WorkRow
+from flowlang.runtime.store import ListenRow, PartRow, Recorded, RunRow, TimerRow
 from flowlang.runtime.timers import Timers
 from flowlang.runtime.waiting import Waiting
 from flowlang.runtime.work import Work
@@ -35,6 +38,7 @@ from flowlang.runtime.work import Work
 T = TypeVar("T")
 
 BATCH = 256  # timers and inputs that one turn takes, so that a flood of them holds up nobody else
+CATCH_UP = 64  # parts that one turn looks at after a restart
 KEPT_PARTS = 2_000  # parts without work that stay in memory
 FINISH_MOVES = {"completed": "complete", "failed": "fail", "cancelled": "cancel"}
 
@@ -51,8 +55,15 @@ class Part:
     status: str
     seq: int = 0
     seen: set[str] = field(default_factory=set)
-    items: dict[tuple[str, str], WorkRow] = field(default_factory=dict)
+    items: dict[tuple[str, str], Open] = field(default_factory=dict)
+    asleep: bool = False
+    options: Mapping[str, str] | None = None
     caller: Caller | None = None
+    answered: Known | None = None  # kept once somebody has asked
+
+    def is_idle(self) -> bool:
+        """Whether no call of it is under way or to be made."""
+        return not self.items or all(one.state == "stuck" for one in self.items.values())
 
 
 class Driver:
@@ -72,6 +83,8 @@ class Driver:
         self.active: set[str] = set()  # runs that we have taken up
         self.everything = False  # whether all runs are taken up
         self.shares_bus = False  # whether other processes put things on the bus for our roles
+        self.exact = False  # whether others read in the store which parts are asleep, so that it must always be true
+        self.direct = True  # whether what our roles say to each other is heard in the turn that says it
         self.stopping = False
         self.work = Work(self)
         self.waiting = Waiting(self)
@@ -85,7 +98,10 @@ class Driver:
         self._draining = False
         self._scheduled = False
         self._room = KEPT_PARTS
-        self._watchers: list[Callable[[], bool]] = []
+        self._behind: dict[tuple[str, str], None] = {}  # parts that are not looked at yet after all was taken up
+        self._kept: dict[tuple[str, str, str], dict[str, Caller]] = {}
+        self._watchers: dict[str, list[Callable[[], bool]]] = {"": []}
+        self._touched: set[str] = set()
         self._answers: set[asyncio.Future[Any]] = set()
         self.learn()
 
@@ -132,8 +148,9 @@ class Driver:
         self.do(carry_out)
         return await answer
 
-    async def until(self, condition: Callable[[], T | None]) -> T:
-        """The first thing but None that `condition` says; it is asked after each turn."""
+    async def until(self, condition: Callable[[], T | None], run: str = "") -> T:
+        """The first thing but None that `condition` says; it is asked after each turn, or after those in which something of
+        one run came to rest."""
         answer: asyncio.Future[T] = self._future()
 
         def look() -> bool:
@@ -143,7 +160,7 @@ class Driver:
             return answer.done()
 
         if not look():
-            self._watchers.append(look)
+            self._watchers.setdefault(run, []).append(look)
         return await answer
 
     def _future(self) -> asyncio.Future[Any]:
@@ -157,11 +174,21 @@ class Driver:
 
     def look_again(self) -> None:
         """Ask all conditions anew: something changed outside of a turn."""
-        self._watchers = [look for look in self._watchers if not look()]
+        self._look(tuple(self._watchers))
+
+    def _look(self, runs: Iterable[str]) -> None:
+        for run in runs:
+            watchers = self._watchers.get(run)
+            if watchers:
+                watchers = [look for look in watchers if not look()]
+                if watchers or not run:
+                    self._watchers[run] = watchers
+                else:
+                    del self._watchers[run]
 
     def idle(self) -> bool:
         """Whether nothing at all is in progress here but calls and timers."""
-        return not (self._todo or self._scheduled or self.bus.pending())
+        return not (self._todo or self._scheduled or self._behind or self.bus.pending())
 
     def count(self, run: str, by: int) -> None:
         """One thing more or less of a run goes on by itself: a call, or something on its way."""
@@ -170,6 +197,7 @@ class Driver:
             self.live[run] = left
         else:
             self.live.pop(run, None)
+            self._touched.add(run)
 
     def fail(self, problem: BaseException) -> None:
         """Stop for good: whoever waits is told, and what is on the disk is true."""
@@ -198,7 +226,8 @@ class Driver:
         try:
             failpoint.hit("after-commit")
             self._let_go()
-            self.look_again()
+            touched, self._touched = self._touched, set()
+            self._look(("", *touched))
         except Exception as problem:  # a bug of ours; whoever waits must not wait for ever
             self.fail(problem)
 
@@ -232,16 +261,28 @@ class Driver:
             act()
         self.timers.set_alarm()
         if len(self.parts) > self._room:
-            self._make_room()
+            self.do(self._make_room)
+        if len(self.over) > 2 * KEPT_PARTS:
+            self.over.clear()  # the store knows
 
     def _make_room(self) -> None:
         """Forget parts of which nothing goes on; they are folded anew when something reaches them."""
         idle = [key for key, part in self.parts.items() if not part.items]
         for key in idle[: len(self.parts) - KEPT_PARTS]:
-            del self.parts[key]
+            self._fall_asleep(self.parts.pop(key))
+            self.active.discard(key[1])
         self._room = max(KEPT_PARTS, 2 * len(self.parts))  # not looked for again in every turn
-        if len(self.over) > KEPT_PARTS:
-            self.over.clear()  # the store knows
+
+    def _fall_asleep(self, part: Part) -> None:
+        if not part.asleep and part.status not in OVER:
+            part.asleep = True
+            self.store.set_asleep(part.role, part.run, True)
+
+    def rest(self) -> None:
+        """Note of all parts that are idle that they are, so that the next process need not look at them. Within a turn."""
+        for part in self.parts.values():
+            if part.is_idle():
+                self._fall_asleep(part)
 
     # ------------------------------------------------------------ flows
 
@@ -281,6 +322,8 @@ class Driver:
         if not self.everything and run not in self.active:
             self.take_up(run)
             self.drain()  # its open calls go on as they were left, before anything new reaches them
+        if self._behind and (role, run) in self._behind:
+            self._recover(role, run)
         found = self.parts.get((role, run))
         return found if found is not None else self._load(role, run)
 
@@ -291,18 +334,42 @@ class Driver:
         share = self.share(row.hash, role, row.mode)
         assert share is not None, f"run {run} is of a flow that was never installed"
         state = share.machine.initial(share.program, run, row.started)
-        part = Part(role, run, share, state, row.started, row.status)
+        part = Part(role, run, share, state, row.started, row.status, asleep=row.asleep)
         if row.status in OVER:
             return part  # a tombstone: whatever reaches it is dropped and counted
-        for id, _, body in self.store.journal(role, run):
-            share.machine.advance(share.program, state, codec.load_input(body))
-            part.seen.add(id)
-            part.seq += 1
-        for work in self.store.work(role, run):
-            if work.item.state != "done":
-                part.items[work.item.call.path, work.item.call.kind] = work
+        for key, call in self._folded(part).items():
+            if call.item.state != "done":
+                has_row = call.item.state != "running" or call.item.attempts != 1 or call.item.halted
+                part.items[key] = Open(
+                    role, run, call.item.call, call.created, call if has_row else None, is_ours=False
+                )
         self.parts[role, run] = part
         return part
+
+    def _folded(self, part: Part) -> Known:
+        """Fold the journal of a part into its state, which is new; the calls that it tells of."""
+        known: Known = {}
+        for id, _, body in self.store.journal(part.role, part.run):
+            input = codec.load_input(body)
+            effects = part.share.machine.advance(part.share.program, part.state, input)
+            note(known, part.role, part.run, input, effects)
+            part.seen.add(id)
+            part.seq += 1
+        return with_rows(known, self.store.work(part.role, part.run))
+
+    def recorded(self, role: str, run: str) -> list[Recorded]:
+        """What a role has recorded of the calls of a run."""
+        part = self.part(role, run)
+        if part is None:
+            return []
+        if part.answered is None:
+            initial = part.share.machine.initial(part.share.program, run, part.started)
+            part.answered = self._folded(Part(role, run, part.share, initial, part.started, part.status))
+        return recorded(with_rows(dict(part.answered), (one.as_row() for one in part.items.values())).values())
+
+    def kept(self, share: Share) -> dict[str, Caller]:
+        """What callers keep for all runs of a flow at one role."""
+        return self._kept.setdefault((share.hash, share.mode, share.role), {})
 
     def take_up(self, run: str = "") -> None:
         """Go on with a run, or with everything in the store: what was under way, unsaid, unheard, timed."""
@@ -314,14 +381,39 @@ class Driver:
             self.everything = True
         taken = self.active if not run else set()
         for role in sorted(self.roles):
-            for row in self.store.open_work(role, run):
-                if row.run not in taken:
-                    self.then(lambda row=row: self.work.recover(row))  # type: ignore[misc]
+            for one in self.store.awake(role, run):
+                if one not in taken:
+                    self._behind[role, one] = None
+                    self.count(one, 1)
             for timer in self.store.role_timers(role, run):
                 self.timers.remember(timer)
             for said in self.store.unsent(role, run):
                 self.bus.say_again(said)
+        self.then(self._catch_up) if run else self.do(self._catch_up)
         self.bus.look(run)
+
+    def _catch_up(self) -> None:
+        """Look at some of the parts that were taken up; the others have their turn while those go on already."""
+        for role, run in tuple(islice(self._behind, CATCH_UP)):
+            self._recover(role, run)
+        if self._behind:
+            self.do(self._catch_up)
+
+    def _recover(self, role: str, run: str) -> None:
+        """Go on with the calls that another process has left behind in a part."""
+        del self._behind[role, run]
+        part = self.part(role, run)
+        assert part is not None
+        self.work.recover(part)
+        self.count(run, -1)
+        if self.exact:
+            self._tell_sleep(part)
+
+    def _tell_sleep(self, part: Part) -> None:
+        idle = part.is_idle()
+        if idle != part.asleep:
+            part.asleep = idle
+            self.store.set_asleep(part.role, part.run, idle)
 
     # ------------------------------------------------------------ feeding
 
@@ -343,8 +435,16 @@ class Driver:
             self._set_status(part, "close")
         if part.status not in OVER:
             self._judge(part)
-        declined = any(isinstance(effect, event.Declined) for effect in effects)
-        self.tell(Notice(input.at, part.run, part.role, input, declined=declined))
+        if self.exact:
+            self._tell_sleep(part)
+        elif part.asleep and part.items:
+            part.asleep = False
+            self.store.set_asleep(part.role, part.run, False)
+        if part.answered is not None:
+            note(part.answered, part.role, part.run, input, effects)
+        if self.outside.notice is not None:
+            declined = any(isinstance(effect, event.Declined) for effect in effects)
+            self.tell(Notice(input.at, part.run, part.role, input, declined=declined))
         return effects
 
     def _carry_out(self, part: Part, input: Input, effect: Effect) -> None:
@@ -368,6 +468,8 @@ class Driver:
             case event.Took() | event.Declined():
                 pass  # `waiting`, which offered the event, reads the answer
             case event.Send(to, message):
+                if self.direct and to in self.roles and self.share(message.hash, to) is not None:
+                    return self.then(partial(self.bus.tell, to, message))
                 self.bus.say(part, message.id, to, codec.dumps(event.Heard(input.at, message)))
             case event.Publish():
                 self.waiting.publish(part, effect)
@@ -380,7 +482,7 @@ class Driver:
 
     def _judge(self, part: Part) -> None:
         """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""
-        if any(row.item.state != "stuck" for row in part.items.values()):
+        if not part.is_idle():
             return
         stuck = bool(part.items) or bool(part.share.machine.stuck(part.share.program, part.state))
         if stuck != (part.status == "stuck"):
@@ -389,6 +491,7 @@ class Driver:
     def _set_status(self, part: Part, move: str) -> None:
         part.status = run_after(part.status, move)
         self.store.set_part(part.role, part.run, part.status)
+        self._touched.add(part.run)
 
     def tell(self, notice: Notice) -> None:
         """Tell whoever watches, once it is true."""
@@ -407,6 +510,7 @@ class Driver:
         assert share is not None, f"flow {row.hash} is not installed"
         self.active.add(row.run)
         part = self.begin_part(share, row.run, row.started)
+        part.options = row.options
         self.feed(part, "start", event.Start(row.started, tuple(values.items())))
 
     def resolve(self, part: Part, id: str, resolved: event.Resolved) -> None:
@@ -415,6 +519,8 @@ class Driver:
         self.work.resolved(part, resolved)
         if part.status not in OVER:
             self._judge(part)
+            if self.exact:
+                self._tell_sleep(part)
 
     # ------------------------------------------------------------ ending
 

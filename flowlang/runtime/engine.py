@@ -60,10 +60,12 @@ class Engine:
         workers: int = 256,
         load: Callable[[str, str, str, str], Share] = share_of,
         processes: bool = False,
+        direct: bool = True,
     ) -> AsyncIterator[Engine]:
         """The engine of the store at `path`, or of one in memory (`memory`). Raises StoreOwned when another engine lives
         there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
-        gets a process of its own, and this one only watches them; a store in memory can't be shared so."""
+        gets a process of its own, and this one only watches them; a store in memory can't be shared so. Services of one
+        process hear each other in the turn that says it, unless not `direct`: then everything takes the way over the bus."""
         in_memory = path in ("memory", MEMORY)
         with ExitStack() as held:
             if not in_memory:
@@ -79,7 +81,8 @@ class Engine:
             outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
             async with running(store, outside, roles, expires=True) as driver:
                 fleet = Fleet(driver, crash) if processes else None
-                driver.shares_bus = processes
+                driver.shares_bus = driver.exact = processes
+                driver.direct = direct
                 engine = Engine(driver, fleet)
                 listens = poll and not in_memory and not isinstance(clock, VirtualClock)
                 poller = asyncio.create_task(mailbox.serve(driver, POLL)) if listens else None
@@ -130,8 +133,10 @@ class Engine:
     async def until(self, run: str, follow: bool = False) -> str:
         """The status of a run that is over, else `stuck`, or `waits` when nothing of it goes on by itself. With `follow`
         a run that waits is waited for, under a virtual clock as long as anything can still happen."""
-        desk.run_of(self.store, run)
-        return await self.driver.until(lambda: self._conclusion(run, follow))
+        if run not in self.driver.active and run not in self.driver.over:
+            desk.run_of(self.store, run)
+        general = follow or self._fleet is not None
+        return await self.driver.until(lambda: self._conclusion(run, follow), "" if general else run)
 
     async def quiet(self) -> None:
         """Return when nothing goes on by itself any more, in any run that was taken up, and the store says so too."""
@@ -182,7 +187,7 @@ class Engine:
             if run:
                 desk.run_of(driver.store, run)
             driver.take_up(run)
-            return tuple(row.run for row in driver.store.runs("open") if run in ("", row.run))
+            return tuple(one for one in driver.store.open_runs() if run in ("", one))
 
         if self._fleet is not None:
             await self._fleet.start(role for role in self.store.roles() if role != ENGINE)

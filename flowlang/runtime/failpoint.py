@@ -24,6 +24,14 @@ PLACES = (
 
 VARIABLE = "FLOWLANG_FAILPOINT"
 
+_OF_BUS = ("after-publish", "before-mark-sent", "before-ack")
+
+
+def is_of_bus(text: str | None) -> bool:
+    """Whether `place:count` names a place that only messages pass which take the way over the bus."""
+    return bool(text) and str(text).partition(":")[0] in _OF_BUS
+
+
 _hooks: list[Callable[[str], None]] = []
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
-import copy
 import importlib.util
 import inspect
 import sys
@@ -21,7 +20,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from flowlang.declared import Operation, Schema
 from flowlang.diagnostic import nearest
 from flowlang.event import Error, Ok, Result, Unknown, Value
 from flowlang.runtime.answer import Answers
+from flowlang.runtime.limits import Limits
 from flowlang.runtime.operation import Call, Failure, Marked, collecting
 from flowlang.runtime.ports import Caller, Request
 from flowlang.values import BadValue, Duration, from_python
@@ -61,6 +61,7 @@ class Handler:
 
     function: Callable[..., Any]
     fields: tuple[str, ...]
+    required: tuple[str, ...]
     rest: bool
     wants_call: bool
     is_async: bool
@@ -210,7 +211,9 @@ def _handler(mark: Marked, operation: Operation) -> Handler | Problem:
         else:
             fields.append(name)
     is_async = inspect.iscoroutinefunction(inspect.unwrap(mark.function))
-    return Handler(mark.function, tuple(fields), rest, wants_call, is_async)
+    parameters = inspect.signature(mark.function).parameters
+    required = tuple(name for name in fields if parameters[name].default is inspect.Parameter.empty)
+    return Handler(mark.function, tuple(fields), required, rest, wants_call, is_async)
 
 
 def _fields(schema: Schema) -> set[str] | None:
@@ -229,53 +232,109 @@ class Handlers:
     """Calls the handler of an operation; one without a handler is passed on to `otherwise`."""
 
     def __init__(self, handlers: Mapping[str, Handler], answers: Answers, otherwise: Caller) -> None:
-        self._handlers = dict(handlers)
+        self._handlers = {tuple(name.split(".", 1)): handler for name, handler in handlers.items()}
         self._answers = answers
         self._otherwise = otherwise
+        self._limits = Limits(self._late)
         self._left_behind: set[asyncio.Future[Any]] = set()  # a task that nobody holds may vanish half-way
         self._threads = asyncio.Semaphore(THREADS)
 
     async def call(self, request: Request) -> Result:
         """One attempt. See `Caller`."""
-        handler = self._handlers.get(f"{request.service}.{request.operation}")
+        return await self.begin(request)
+
+    def begin(self, request: Request) -> asyncio.Future[Result]:
+        """One attempt, under way. A handler gets one task and nothing else: at thousands of calls in a second each thing
+        more for a call would be felt."""
+        handler = self._handlers.get((request.service, request.operation))
         if handler is None:
-            return await self._otherwise.call(request)
+            return asyncio.ensure_future(self._otherwise.call(request))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Result] = loop.create_future()
         arguments = _arguments(handler, request)
         if isinstance(arguments, str):
-            return _unknown(request, "HandlerError", arguments)
+            answer.set_result(_unknown(request, "HandlerError", arguments))
+            return answer
         if handler.is_async:
-            fenced = _fenced(handler, arguments, request.timeout / 1000)
-            return await self._limited(asyncio.ensure_future(fenced), handler, request)
-        async with self._threads:
-            return await self._limited(_in_thread(handler, arguments), handler, request)
+            attempt = _Attempt(request, handler, answer)
+            attempt.running = loop.create_task(self._fenced(attempt, arguments))
+            self._watch(attempt)
+        else:
+            attempt = _Attempt(request, handler, answer)
+            attempt.running = loop.create_task(self._threaded(attempt, arguments))
+        answer.add_done_callback(partial(self._over, attempt))
+        return answer
 
-    async def _limited(
-        self, running: asyncio.Future[Value | _Raised | _Late], handler: Handler, request: Request
-    ) -> Result:
+    def _watch(self, attempt: _Attempt) -> None:
+        attempt.begun = time.monotonic()
+        self._limits.began(attempt, attempt.request.timeout)
+
+    async def _fenced(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
+        """Run an `async` handler; what it raises is a value here, so that `sys.exit()` in it does not end the engine."""
+        value: Value | _Raised
         try:
-            done, _ = await asyncio.wait({running}, timeout=request.timeout / 1000)
-            if not done:
-                running.cancel()
-                await asyncio.wait({running}, timeout=GRACE if isinstance(running, asyncio.Task) else 0)
-        finally:
-            if not running.done():  # it ignores the cancel, or we are cancelled ourselves
-                running.cancel()
-                self._left_behind.add(running)
-                running.add_done_callback(self._left_behind.discard)
-        if not done:
-            return _unknown(request, "Timeout", f"the handler took longer than {Duration(request.timeout)}")
-        if running.cancelled():
-            return _unknown(request, "HandlerError", "the handler cancelled itself")
-        match running.result():
-            case _Late():
-                return _unknown(request, "Timeout", f"the handler took longer than {Duration(request.timeout)}")
-            case _Raised(error):
-                return self._raised(error, handler, request)
-            case value:
-                return self._answers.answer(request, value)
+            value = from_python(await attempt.handler.function(**arguments))
+        except asyncio.CancelledError:
+            if attempt.answer.cancelled():
+                raise
+            value = _CANCELLED
+        except BaseException as error:
+            value = _raised(error)
+        self._came_back(attempt, value)
+
+    async def _threaded(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
+        """Run a handler in a thread, when there is one; its time begins with it."""
+        async with self._threads:
+            if attempt.answer.done():
+                return
+            self._watch(attempt)
+            try:
+                value = await _in_thread(attempt.handler, arguments)
+            except asyncio.CancelledError:
+                if attempt.answer.cancelled():
+                    raise
+                value = _CANCELLED
+            self._came_back(attempt, value)
+
+    def _came_back(self, attempt: _Attempt, value: Value | _Raised) -> None:
+        """The handler has ended, in whatever way. One that blocks the event loop holds up its own time limit too."""
+        request, answer = attempt.request, attempt.answer
+        if answer.done():
+            return
+        if attempt.is_late or (time.monotonic() - attempt.begun) * 1000 > request.timeout:
+            answer.set_result(_timed_out(request))
+        elif isinstance(value, _Raised):
+            answer.set_result(self._raised(value.error, attempt.handler, request))
+        else:
+            answer.set_result(self._answers.answer(request, value))
+
+    def _over(self, attempt: _Attempt, answer: asyncio.Future[Result]) -> None:
+        """There is an answer, or whoever asked does not want to know any more."""
+        self._limits.ended(attempt, attempt.request.timeout)
+        if attempt.is_late:
+            self._limits.ended(attempt, _GRACE)
+        if answer.cancelled() and attempt.running is not None:
+            attempt.running.cancel()
+
+    def _late(self, attempt: _Attempt) -> None:
+        """A handler's time is over: it may clean up for a while, and is then left behind. A thread can't be stopped."""
+        assert attempt.running is not None
+        if not attempt.is_late:
+            attempt.is_late = True
+            attempt.running.cancel()
+            if attempt.handler.is_async:
+                return self._limits.began(attempt, _GRACE)
+        if not attempt.running.done():
+            attempt.running.cancel()
+            self._left_behind.add(attempt.running)
+            attempt.running.add_done_callback(self._left_behind.discard)
+        if not attempt.answer.done():
+            attempt.answer.set_result(_timed_out(attempt.request))
 
     def _raised(self, error: BaseException, handler: Handler, request: Request) -> Result:
         match error:
+            case asyncio.CancelledError():
+                return _unknown(request, "HandlerError", "the handler cancelled itself")
             case BadValue() if self._answers.ignores(request):
                 return Ok(None)
             case BadValue():
@@ -295,22 +354,20 @@ class _Raised:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class _Late:
-    """It ended, but after its time: a handler that blocks the event loop holds up its own time limit too."""
+_CANCELLED = _Raised(asyncio.CancelledError())
+_GRACE = int(GRACE * 1000)
 
 
-async def _fenced(handler: Handler, arguments: dict[str, Any], limit: float) -> Value | _Raised | _Late:
-    """Run an `async` handler for up to `limit` seconds; what it raises is a value here, so that `sys.exit()` in it does
-    not end the engine."""
-    begun = time.monotonic()
-    try:
-        answer = from_python(await handler.function(**arguments))
-        return _Late() if time.monotonic() - begun > limit else answer
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:
-        return _raised(error)
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """A handler under way."""
+
+    request: Request
+    handler: Handler
+    answer: asyncio.Future[Result]
+    running: asyncio.Task[None] | None = None
+    begun: float = 0.0
+    is_late: bool = False
 
 
 def _raised(error: BaseException) -> _Raised:
@@ -352,24 +409,32 @@ def _settle(future: asyncio.Future[Value | _Raised], value: Value | _Raised) -> 
 def _arguments(handler: Handler, request: Request) -> dict[str, Any] | str:
     """The keyword arguments of a call, or what is wrong with them. The input is copied: a handler may change its
     own."""
-    input = copy.deepcopy(request.input)
+    input = _copied(request.input)
     arguments: dict[str, Any] = {}
     if handler.fields or handler.rest:
         if not isinstance(input, dict):
             return "the input is no record, so it has no fields to hand over; take `call` and read `call.input`"
-        names = input if handler.rest else [name for name in handler.fields if name in input]
-        arguments = {name: input[name] for name in names if name != "call"}
-        missing = [name for name in _required(handler) if name not in arguments]
-        if missing:
-            return f"the handler wants `{missing[0]}`, which this input does not have; give the parameter a default"
+        names = input if handler.rest else handler.fields
+        arguments = {name: input[name] for name in names if name in input and name != "call"}
+        for name in handler.required:
+            if name not in arguments:
+                return f"the handler wants `{name}`, which this input does not have; give the parameter a default"
     if handler.wants_call:
-        arguments["call"] = _call(request, copy.deepcopy(input))
+        arguments["call"] = _call(request, _copied(input))
     return arguments
 
 
-def _required(handler: Handler) -> list[str]:
-    parameters = inspect.signature(handler.function).parameters
-    return [name for name in handler.fields if parameters[name].default is inspect.Parameter.empty]
+def _copied(value: Value) -> Value:
+    """A value of its own for whoever may change it."""
+    kind = type(value)
+    if kind is dict:
+        return {key: _copied(item) if type(item) in _BOXES else item for key, item in value.items()}
+    if kind is list:
+        return [_copied(item) if type(item) in _BOXES else item for item in value]
+    return value
+
+
+_BOXES = (dict, list)
 
 
 def _call(request: Request, input: Value) -> Call:
@@ -393,6 +458,10 @@ def _place(error: BaseException, handler: Handler) -> str:
     file = inspect.unwrap(handler.function).__code__.co_filename
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
     return f" ({Path(file).name}:{lines[-1]})" if lines else ""
+
+
+def _timed_out(request: Request) -> Unknown:
+    return _unknown(request, "Timeout", f"the handler took longer than {Duration(request.timeout)}")
 
 
 def _unknown(request: Request, name: str, message: str) -> Unknown:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from flowlang.runtime.clock import VirtualClock
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.setting import Outside
 from flowlang.runtime.sqlite import SqliteStore
+from flowlang.runtime.store import StoreError
 
 EXPIRY = 60_000  # milliseconds between two looks for kept events whose time is over
 
@@ -22,6 +23,7 @@ async def running(store: SqliteStore, outside: Outside, roles: tuple[str, ...], 
     try:
         yield driver
     finally:
+        _rest(driver)
         driver.stop()
         driver.fail(asyncio.CancelledError())
         await end(watch)
@@ -29,6 +31,13 @@ async def running(store: SqliteStore, outside: Outside, roles: tuple[str, ...], 
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+
+
+def _rest(driver: Driver) -> None:
+    """Tell the next process which parts it need not look at."""
+    if driver.failure is None:
+        with suppress(StoreError), driver.store.transaction():  # without this it looks at more
+            driver.rest()
 
 
 async def drain(driver: Driver) -> None:

@@ -1,14 +1,16 @@
 """The tables of a store, in one text.
 
 `role` is in every key of what belongs to a part of a run: services share the file, never a row. `journal` is the truth;
-`work`, `timers`, `waits` and `outbox` are what follows from it and must be found without reading it. `taken` is apart from
-`events` because an event to all is used by many.
+`timers`, `waits` and `outbox` are what follows from it and must be found without reading it; `work` says of calls what it
+can't tell. A part that is `asleep` surely has no call under way, so whoever goes on with a store need not read its journal.
+`taken` is apart from `events` because an event to all is used by many. An input is taken in once by its id, which whoever
+drives a part holds in memory; two who drive one part would write one `seq` twice.
 """
 
 from __future__ import annotations
 
 APPLICATION = 0x666C6F77  # "flow"
-VERSION = 1
+VERSION = 2
 
 SCHEMA = """
 CREATE TABLE flows(seq INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, mode TEXT NOT NULL, name TEXT NOT NULL,
@@ -27,16 +29,16 @@ CREATE UNIQUE INDEX runs_key ON runs(flow, mode, key) WHERE key IS NOT NULL AND 
 CREATE INDEX runs_open ON runs(status) WHERE status = 'open';
 
 CREATE TABLE parts(role TEXT, run TEXT, hash TEXT NOT NULL, mode TEXT NOT NULL, started INTEGER NOT NULL,
-    status TEXT NOT NULL, dropped INTEGER NOT NULL, PRIMARY KEY(run, role)) STRICT, WITHOUT ROWID;
+    status TEXT NOT NULL, dropped INTEGER NOT NULL, asleep INTEGER NOT NULL, PRIMARY KEY(run, role)) STRICT, WITHOUT ROWID;
+CREATE INDEX parts_awake ON parts(role, run) WHERE asleep = 0 AND status IN ('open', 'stuck');
 CREATE INDEX parts_stuck ON parts(run) WHERE status = 'stuck';
 CREATE TABLE journal(role TEXT, run TEXT, seq INTEGER, id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY(run, role, seq), UNIQUE(run, role, id)) STRICT, WITHOUT ROWID;
+    PRIMARY KEY(run, role, seq)) STRICT, WITHOUT ROWID;
 
 CREATE TABLE work(role TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL, call TEXT NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL, answered INTEGER NOT NULL, spent INTEGER NOT NULL,
     closed TEXT NOT NULL, last TEXT NOT NULL, due INTEGER NOT NULL, halted INTEGER NOT NULL, round INTEGER NOT NULL,
     created INTEGER NOT NULL, begun INTEGER, ended INTEGER, UNIQUE(run, role, path, kind)) STRICT;
-CREATE INDEX work_open ON work(role, run) WHERE state IN ('ready', 'running', 'backoff');
 
 CREATE TABLE timers(role TEXT, run TEXT, path TEXT, due INTEGER NOT NULL, PRIMARY KEY(run, role, path))
     STRICT, WITHOUT ROWID;

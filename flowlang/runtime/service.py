@@ -56,6 +56,7 @@ async def serve(path: str, service: str, crash: Crash) -> None:
     try:
         outside = Outside(callers, SystemClock(), crash=crash)
         async with running(store, outside, (service,), expires=False) as driver:
+            driver.exact = True
             await driver.submit(driver.take_up)
             listening = asyncio.create_task(_listen(driver))
             await _first(stop, driver)

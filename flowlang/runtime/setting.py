@@ -34,7 +34,8 @@ class RealClock(Protocol):
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What a caller may know of the run whose calls it answers. `options` were stored with the run; `operations` are all
-    that this role may call; `recorded` gives the calls of this run that this role has recorded."""
+    that this role may call; `recorded` gives the calls of this run that this role has recorded. `kept` is for callers that
+    serve all runs of a flow at this role, under a name that their maker chooses."""
 
     run: str
     flow: str
@@ -42,6 +43,7 @@ class Setting:
     operations: Mapping[tuple[str, str], Operation]
     clock: RealClock
     recorded: Callable[[], list[Recorded]]
+    kept: dict[str, Caller] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class PartRow:
-    """One role's part of a run. `dropped` counts what came after its end."""
+    """One role's part of a run. `dropped` counts what came after its end. One that is `asleep` has no calls under way."""
 
     role: str
     run: str
@@ -99,6 +99,7 @@ class PartRow:
     started: int
     status: str
     dropped: int
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)

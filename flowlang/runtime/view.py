@@ -5,12 +5,13 @@ It reads all parts of a run, so it is not for services.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from flowlang.event import Outcome
 from flowlang.lifecycle import OVER
-from flowlang.runtime.desk import fold, run_of
-from flowlang.runtime.programs import Share, State
+from flowlang.runtime.desk import calls, fold, run_of
+from flowlang.runtime.programs import Share, State, share_of
 from flowlang.runtime.sqlite import SqliteStore, open_store
 from flowlang.runtime.store import RunRow, TimerRow, WaitRow, WorkRow
 
@@ -58,7 +59,12 @@ def outcome(store: SqliteStore, id: str) -> Outcome:
     """What a run came to, so far; one that is open is `running` when a call is under way or a message on its way, which
     no part's state tells. Raises NotFound."""
     found = _outcome(store, id)
-    return replace(found, status="running") if found.status == "open" and id in store.under_way() else found
+    goes_on = found.status == "open" and (_has_calls(found) or id in store.on_their_way())
+    return replace(found, status="running") if goes_on else found
+
+
+def _has_calls(outcome: Outcome) -> bool:
+    return outcome.status != "stuck" and any(call.result == "pending" for call in outcome.calls)
 
 
 def _outcome(store: SqliteStore, id: str) -> Outcome:
@@ -75,9 +81,9 @@ def _outcome(store: SqliteStore, id: str) -> Outcome:
     return choreographed({role: share.program for role, share in found.shares.items()}, found.states)
 
 
-def steps(store: SqliteStore, id: str) -> list[WorkRow]:
+def steps(store: SqliteStore, id: str, load: Callable[[str, str, str, str], Share] = share_of) -> list[WorkRow]:
     """The calls of a run in the order in which they were asked for."""
-    rows = [row for part in store.parts(id) for row in store.work(part.role, id)]
+    rows = [row for part in store.parts(id) for row in calls(store, part.role, id, load)]
     return sorted(rows, key=lambda row: (row.created, row.item.call.path))
 
 

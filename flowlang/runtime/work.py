@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowlang import event, lifecycle
-from flowlang.event import EffectId, Error, Result, Unknown, key_of
+from flowlang.event import EffectId, Error, Ok, Result, Unknown, key_of
 from flowlang.lifecycle import Item
 from flowlang.runtime import failpoint
+from flowlang.runtime.calls import Open
+from flowlang.runtime.limits import Limits
 from flowlang.runtime.ports import Caller, Request
 from flowlang.runtime.setting import Notice, Setting, names
 from flowlang.runtime.store import WorkRow
@@ -28,211 +31,219 @@ class Work:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._running: dict[tuple[str, str, str, str], asyncio.Task[Result]] = {}
+        self._running: dict[Open, asyncio.Future[Result]] = {}
         self._ready: deque[tuple[str, str, str, str]] = deque()
-        self._given_up: set[asyncio.Task[Result]] = set()
+        self._limits: Limits[Open] = Limits(self._give_up)
 
     # ------------------------------------------------------------ within a turn
 
     def open(self, part: Part, call: event.Invoke, at: int) -> None:
         """A step is to be called."""
-        row = WorkRow(part.role, part.run, Item(call), at, None, None)
-        self._driver.count(part.run, 1)
+        driver = self._driver
+        one = Open(part.role, part.run, call, at)
+        driver.count(part.run, 1)
+        part.items[call.path, call.kind] = one
         if self._has_room():
-            row = self._begun(row)
-            self._driver.release(lambda: self._make(part, row))
+            self._running[one] = _NOT_YET
+            driver.release(partial(self._make, part, one))
         else:
             self._ready.append((part.role, part.run, call.path, call.kind))
-        part.items[call.path, call.kind] = row
-        self._driver.store.add_work(row)
+            self._store(one, WorkRow(part.role, part.run, Item(call), at, None, None))
 
     def halt(self, part: Part, path: str) -> None:
         """A step's call is not to be tried again."""
-        row = part.items.get((path, "do"))
-        if row is None or row.item.state == "stuck":
+        one = part.items.get((path, "do"))
+        if one is None or one.state == "stuck":
             return
+        row = one.as_row()
         item = lifecycle.halt(row.item)
         if item.state == "done":
-            self._driver.then(lambda: self._follow(part, row, item))
+            self._driver.then(lambda: self._follow(part, one, item))
         else:
-            self._store(part, replace(row, item=item))
+            self._store(one, replace(row, item=item))
 
     def resolved(self, part: Part, resolved: event.Resolved) -> None:
         """An operator has spoken about a stuck call; the machine has taken it in already."""
-        row = part.items.get((resolved.path, resolved.kind))
-        if row is None or row.item.state != "stuck":
+        one = part.items.get((resolved.path, resolved.kind))
+        if one is None or one.row is None or one.row.item.state != "stuck":
             return
         if resolved.decision != "retry":
             del part.items[resolved.path, resolved.kind]
-            answered = replace(row, item=lifecycle.answer(row.item), ended=resolved.at)
-            return self._driver.store.set_work(answered)
+            return self._store(one, replace(one.row, item=lifecycle.answer(one.row.item), ended=resolved.at))
         self._driver.count(part.run, 1)
-        row = replace(row, item=lifecycle.retry(row.item), ended=None)
-        self._store(part, row)
-        self._try_again(part, row)
+        self._store(one, replace(one.row, item=lifecycle.retry(one.row.item), ended=None))
+        self._try_again(part, one)
 
-    def recover(self, row: WorkRow) -> None:
-        """Go on with a call that another process left behind."""
-        part = self._driver.part(row.role, row.run)
-        assert part is not None
-        known = part.items.get((row.item.call.path, row.item.call.kind))
-        if known is None or known.item != row.item:
-            return  # it has gone on in this turn already
-        self._driver.count(row.run, 1)
-        if row.item.state == "running":
-            self._follow(part, row, lifecycle.recover(row.item, self._driver.now()))
-        else:
-            self._try_again(part, row)
+    def recover(self, part: Part) -> None:
+        """Go on with the calls of a part that another process left behind."""
+        for one in tuple(part.items.values()):
+            if one.is_ours or one.state == "stuck":
+                continue  # it has gone on in this turn already
+            one.is_ours = True
+            self._driver.count(part.run, 1)
+            if one.state == "running":
+                self._follow(part, one, lifecycle.recover(one.as_row().item, self._driver.now()))
+            else:
+                self._try_again(part, one)
 
-    def _try_again(self, part: Part, row: WorkRow) -> None:
+    def _try_again(self, part: Part, one: Open) -> None:
         """Begin a call that is ready or in a back-off, when its time has come."""
-        role, run, path, kind = part.role, part.run, row.item.call.path, row.item.call.kind
-        if row.item.due > self._driver.now():
-            self._driver.at(row.item.due, lambda: self._wake(role, run, path, kind))
+        assert one.row is not None
+        where = (part.role, part.run, one.call.path, one.call.kind)
+        if one.row.item.due > self._driver.now():
+            self._driver.at(one.row.item.due, lambda: self._wake(*where))
         else:
-            self._wake(role, run, path, kind)
+            self._wake(*where)
 
     def _wake(self, role: str, run: str, path: str, kind: str) -> None:
         part = self._driver.part(role, run)
-        row = part.items.get((path, kind)) if part is not None else None
-        if part is None or row is None or row.item.state not in ("ready", "backoff"):
+        one = part.items.get((path, kind)) if part is not None else None
+        if part is None or one is None or one.row is None or one.state not in ("ready", "backoff"):
             return
-        if row.item.due > self._driver.now():
-            return self._try_again(part, row)
+        if one.row.item.due > self._driver.now():
+            return self._try_again(part, one)
         if not self._has_room():
             return self._ready.append((role, run, path, kind))
-        begun = self._begun(row)
-        self._store(part, begun)
-        self._driver.release(lambda: self._make(part, begun))
+        self._running[one] = _NOT_YET  # its place among the running calls is taken now
+        begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)
+        self._store(one, begun)
+        self._driver.release(partial(self._make, part, one))
 
     def _has_room(self) -> bool:
         return len(self._running) < self._driver.outside.workers and not self._driver.stopping
 
-    def _begun(self, row: WorkRow) -> WorkRow:
-        """`row` with an attempt under way; its place among the running calls is taken now."""
-        call = row.item.call
-        self._running[row.role, row.run, call.path, call.kind] = _NOT_YET
-        return replace(row, item=lifecycle.begin(row.item), begun=self._driver.now(), ended=None)
+    def _store(self, one: Open, row: WorkRow) -> None:
+        one.row = row
+        self._driver.store.put_work(row)
 
-    def _store(self, part: Part, row: WorkRow) -> None:
-        part.items[row.item.call.path, row.item.call.kind] = row
-        self._driver.store.set_work(row)
-
-    def _ended(self, part: Part, path: str, kind: str, attempt: int, result: Result) -> None:
-        row = part.items.get((path, kind))
-        if row is None or row.item.state != "running" or row.item.attempts != attempt:
-            return  # given up before
-        self._follow(part, row, lifecycle.settle(row.item, result, self._driver.now(), self._driver.outside.jitter()))
+    def _ended(self, part: Part, one: Open, attempt: int, result: Result) -> None:
+        row = one.row
+        if row is None:
+            if one is not part.items.get((one.call.path, one.call.kind)):
+                return  # given up before
+            if type(result) is Ok:
+                self._settled(part, one, 0, (result,))
+            else:
+                row = one.as_row()
+        elif row.item.state != "running" or row.item.attempts != attempt:
+            return
+        if row is not None:
+            driver = self._driver
+            self._follow(part, one, lifecycle.settle(row.item, result, driver.now(), driver.outside.jitter()))
         while self._ready and self._has_room():
             self._wake(*self._ready.popleft())
 
-    def _follow(self, part: Part, row: WorkRow, item: Item) -> None:
+    def _follow(self, part: Part, one: Open, item: Item) -> None:
         """Record how far a call is, and tell the machine what came of it."""
-        driver, call, now = self._driver, item.call, self._driver.now()
+        driver, call, now = self._driver, one.call, self._driver.now()
+        straight = one.row is None and item.state == "done" and item.answered == 1
+        if not straight:
+            self._store(one, replace(one.as_row(), item=item, ended=now))
         if item.state == "backoff":
-            row = replace(row, item=item, ended=now)
-            self._store(part, row)
-            return self._try_again(part, row)
-        self._store(part, replace(row, item=item, ended=now))
-        driver.count(part.run, -1)
-        id = f"{item.state}:{call.kind}:{call.path}:{item.round}"
+            return self._try_again(part, one)
         if item.state == "stuck":
             last = item.last
             assert last is not None and not isinstance(last, event.Ok)
+            driver.count(part.run, -1)
+            id = f"stuck:{call.kind}:{call.path}:{item.round}"
             driver.feed(part, id, event.Stuck(now, call.path, call.kind, item.attempts, last.error, item.results))
             return
+        self._settled(part, one, item.round, item.results)
+
+    def _settled(self, part: Part, one: Open, round: int, results: tuple[Result, ...]) -> None:
+        driver, call = self._driver, one.call
+        driver.count(part.run, -1)
         del part.items[call.path, call.kind]
-        driver.feed(part, id, event.Settled(now, call.path, call.kind, item.results))
-        if call.kind == "do" and any(names(step, call.path) for step in driver.outside.crash.after):
+        id = f"done:{call.kind}:{call.path}:{round}"
+        driver.feed(part, id, event.Settled(driver.now(), call.path, call.kind, results))
+        crash = driver.outside.crash.after
+        if crash and call.kind == "do" and any(names(step, call.path) for step in crash):
             driver.release(failpoint.kill)
 
     # ------------------------------------------------------------ between turns
 
-    def running(self) -> list[asyncio.Task[Result]]:
+    def running(self) -> list[asyncio.Future[Result]]:
         """The calls that are under way."""
-        return [task for task in self._running.values() if task is not _NOT_YET]
+        return [answer for answer in self._running.values() if answer is not _NOT_YET]
 
-    def _make(self, part: Part, row: WorkRow) -> None:
+    def _make(self, part: Part, one: Open) -> None:
         """Make a call whose attempt is on the disk."""
-        driver, item, call = self._driver, row.item, row.item.call
-        if call.kind == "do" and any(names(step, call.path) for step in driver.outside.crash.before):
+        driver, call, row = self._driver, one.call, one.row
+        before = driver.outside.crash.before
+        if before and call.kind == "do" and any(names(step, call.path) for step in before):
             failpoint.kill()
         failpoint.hit("before-effect")
+        attempt, answered = (1, 0) if row is None else (row.item.attempts, row.item.answered)
         request = Request(
-            run=part.run,
-            flow=part.share.flow,
-            path=call.path,
-            kind=call.kind,
-            service=call.service,
-            operation=call.operation,
-            input=call.input,
-            key=key_of(part.run, item.id),
-            attempt=item.attempts,
-            timeout=call.policy.timeout,
-            undoes=key_of(part.run, EffectId(call.path, "do", call.undoes)) if call.kind == "undo" else "",
-            reason=call.reason,
-            answered=item.answered,
+            part.run,
+            part.share.flow,
+            call.path,
+            call.kind,
+            call.service,
+            call.operation,
+            call.input,
+            key_of(part.run, one.id),
+            attempt,
+            call.policy.timeout,
+            key_of(part.run, EffectId(call.path, "do", call.undoes)) if call.kind == "undo" else "",
+            call.reason,
+            answered,
         )
         if driver.outside.notice is not None:
-            driver.outside.notice(Notice(driver.now(), part.run, part.role, None, call.path, call.kind, item.attempts))
+            driver.outside.notice(Notice(driver.now(), part.run, part.role, None, call.path, call.kind, attempt))
         try:
-            caller = self._caller(part)
+            caller = part.caller
+            if caller is None:
+                caller = part.caller = self._caller(part)
+            begin = getattr(caller, "begin", None)
+            answer = asyncio.ensure_future(caller.call(request)) if begin is None else begin(request)
         except Exception as problem:  # whatever the factory can't do, it can't do for the next call either
             return driver.fail(problem)
-        loop = asyncio.get_running_loop()
-        task: asyncio.Task[Result] = loop.create_task(_call(caller, request))
-        key = (part.role, part.run, call.path, call.kind)
-        self._running[key] = task
-        patience = (call.policy.timeout + driver.outside.grace) / 1000
-        guard = loop.call_later(patience, self._give_up, part, row, task)
-        task.add_done_callback(lambda _: guard.cancel())
-        task.add_done_callback(lambda _: self._came_back(part, row, task))
+        self._running[one] = answer
+        self._limits.began(one, call.policy.timeout + driver.outside.grace)
+        answer.add_done_callback(partial(self._came_back, part, one, attempt))
 
     def _caller(self, part: Part) -> Caller:
-        if part.caller is None:
-            store, role, run = self._driver.store, part.role, part.run
-            setting = Setting(
-                run,
+        driver = self._driver
+        if part.options is None:
+            part.options = driver.store.options(part.run)
+        return driver.outside.callers(
+            Setting(
+                part.run,
                 part.share.flow,
-                store.options(run),
+                part.options,
                 part.share.operations,
-                self._driver.clock,
-                lambda: store.recorded(role, run),
+                driver.clock,
+                lambda: driver.recorded(part.role, part.run),
+                driver.kept(part.share),
             )
-            part.caller = self._driver.outside.callers(setting)
-        return part.caller
+        )
 
-    def _came_back(self, part: Part, row: WorkRow, task: asyncio.Task[Result]) -> None:
-        if task in self._given_up:
-            self._given_up.discard(task)
-            return
-        if task.cancelled():
+    def _came_back(self, part: Part, one: Open, attempt: int, answer: asyncio.Future[Result]) -> None:
+        if self._running.get(one) is not answer:
+            return  # given up before
+        self._limits.ended(one, one.call.policy.timeout + self._driver.outside.grace)
+        if answer.cancelled():
             return  # the engine is being closed; the call is recovered like one that died with its process
-        problem = task.exception()
+        problem = answer.exception()
         if problem is not None:
             return self._driver.fail(problem)
         failpoint.hit("after-effect")
-        self._take_back(part, row, task.result())
+        del self._running[one]
+        self._driver.do(partial(self._ended, part, one, attempt, answer.result()))
 
-    def _give_up(self, part: Part, row: WorkRow, task: asyncio.Task[Result]) -> None:
+    def _give_up(self, one: Open) -> None:
         """The caller has not come back long after the call's own limit."""
-        self._given_up.add(task)
-        task.cancel()
-        path = row.item.call.path
-        self._take_back(part, row, Unknown(Error("Timeout", "the caller did not come back", path)))
-
-    def _take_back(self, part: Part, row: WorkRow, result: Result) -> None:
-        call = row.item.call
-        self._running.pop((part.role, part.run, call.path, call.kind), None)
-        self._driver.do(lambda: self._ended(part, call.path, call.kind, row.item.attempts, result))
-
-
-async def _call(caller: Caller, request: Request) -> Result:
-    return await caller.call(request)
+        answer, part = self._running.pop(one), self._driver.part(one.role, one.run)
+        assert part is not None
+        answer.cancel()
+        attempt = 1 if one.row is None else one.row.item.attempts
+        result = Unknown(Error("Timeout", "the caller did not come back", one.call.path))
+        self._driver.do(partial(self._ended, part, one, attempt, result))
 
 
 class _NotYet:
     """Stands for a call whose turn is not committed yet."""
 
 
-_NOT_YET: asyncio.Task[Result] = _NotYet()  # type: ignore[assignment]
+_NOT_YET: asyncio.Future[Result] = _NotYet()  # type: ignore[assignment]

@@ -44,6 +44,7 @@ from flowlang.schema.formats import FORMATS
 from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Path, Problems, show, told
+from flowlang.schema.quick import DOUBT, Look, looker
 from flowlang.schema.refs import Document, check_circles
 from flowlang.values import MAX_DEPTH, Duration, Timestamp, Value
 
@@ -61,7 +62,26 @@ def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str
     except RecursionError:
         raise SchemaError("its schemas are nested too deeply") from None
 
+    def full(part: Any) -> Look:
+        exact = compiler.compile(part)
+        compiler.finish()
+
+        def look(value: Any) -> Any:
+            problems = Problems()
+            fitted = DOUBT if _odd(value) else exact(value, None, problems)
+            return DOUBT if problems else fitted
+
+        return look
+
+    look = looker(schema, document, full)
+
     def conform(value: Value) -> tuple[Value, tuple[str, ...]]:
+        try:
+            fitted = look(value)
+        except RecursionError:
+            fitted = DOUBT
+        if fitted is not DOUBT:
+            return fitted, ()
         if _odd(value):
             return value, (_where(value) or f"nested deeper than {MAX_DEPTH} levels",)
         problems = Problems()

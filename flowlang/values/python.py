@@ -25,32 +25,51 @@ def from_python(thing: Any, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_S
     """A fresh value equal to `thing`: finite floats become decimals, tuples become lists. Raises BadValue.
 
     Depth and size are bounded while walking, so a list that contains itself ends like any other that is too deep."""
-    return _value(thing, "", max_depth, _Budget(max_size))
+    if type(thing) is dict or type(thing) is list:
+        try:
+            return _plain(thing, max_depth, _Budget(max_size - 8))
+        except (_Unusual, DecimalException):
+            pass
+    return _value(thing, None, max_depth, _Budget(max_size))
 
 
 def measure(value: Any, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_SIZE) -> None:
     """Raise BadValue if `value` is too deep or too large; shared parts count as often as they occur, as in its JSON."""
-    left = max_size
-    depth = 0
-    level = [value]
-    while level:
-        below: list[Any] = []
-        for item in level:
-            kind = type(item)
-            if kind is dict:
-                left -= sum(map(len, item)) + 4 * len(item)
-                below.extend(item.values())
-            elif kind is list:
-                below.extend(item)
-            elif kind is str:
-                left -= len(item)
-            left -= 8
-            if left < 8 * len(below):
-                raise BadValue("", f"the value is larger than {max_size:,} bytes")
-            if depth == max_depth and (kind is dict or kind is list):
-                raise BadValue("", f"the value is nested deeper than {max_depth} levels")
-        level = below
-        depth += 1
+    kind = type(value)
+    left = max_size - 8 - (len(value) if kind is str else 0)
+    if kind is dict or kind is list:
+        left = _measured(value, left, max_depth, max_depth, max_size)
+    if left < 0:
+        raise BadValue("", f"the value is larger than {max_size:,} bytes")
+
+
+def _measured(value: Any, left: int, depth: int, max_depth: int, max_size: int) -> int:
+    """What is `left` after the parts of a dict or list. Every part takes something, so a value whose parts are shared over
+    and over ends as soon as nothing is left."""
+    if depth == 0:
+        raise BadValue("", f"the value is nested deeper than {max_depth} levels")
+    items: Any = value
+    left -= 8 * len(value)
+    if type(value) is dict:
+        items = value.values()
+        left -= 4 * len(value)
+        for key in value:
+            left -= len(key)
+    if left < 0:
+        raise BadValue("", f"the value is larger than {max_size:,} bytes")
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            left -= len(item)
+        elif kind is dict or kind is list:
+            left = _measured(item, left, depth - 1, max_depth, max_size)
+    if left < 0:
+        raise BadValue("", f"the value is larger than {max_size:,} bytes")
+    return left
+
+
+_Way = tuple[Any, str | int] | None
+"""The way to a part, from the inside out; written out only where something is wrong, since nearly nothing ever is."""
 
 
 @dataclass(slots=True)
@@ -60,57 +79,148 @@ class _Budget:
     left: int
 
 
-def _value(thing: Any, path: str, depth: int, budget: _Budget) -> Any:
+class _Unusual(Exception):
+    """Not the plain case: an error, or what only `_value` knows to read."""
+
+
+def _plain(thing: Any, depth: int, budget: _Budget) -> Any:
+    """`_value` of what is nearly always handed over: dicts and lists of plain scalars, in which nothing is wrong."""
+    if depth == 0:
+        raise _Unusual
+    spent = 8 * len(thing)
+    result: Any
+    if type(thing) is dict:
+        result = {}
+        for key, item in thing.items():
+            if type(key) is not str or not key.isascii():
+                raise _Unusual
+            spent += len(key)
+            kind = type(item)
+            if kind is str:
+                if not item.isascii() and _SURROGATE.search(item) is not None:
+                    raise _Unusual
+                spent += len(item)
+                result[key] = item
+            elif kind is dict or kind is list:
+                result[key] = _plain(item, depth - 1, budget)
+            else:
+                result[key] = _scalar(kind, item)
+    else:
+        result = []
+        for item in thing:
+            kind = type(item)
+            if kind is str:
+                if not item.isascii() and _SURROGATE.search(item) is not None:
+                    raise _Unusual
+                spent += len(item)
+                result.append(item)
+            elif kind is dict or kind is list:
+                result.append(_plain(item, depth - 1, budget))
+            else:
+                result.append(_scalar(kind, item))
+    budget.left -= spent
+    if budget.left < 0:
+        raise _Unusual
+    return result
+
+
+def _scalar(kind: type, item: Any) -> Any:
+    if kind is int:
+        if MIN_INT <= item <= MAX_INT:
+            return item
+    elif kind is Decimal or kind is float:
+        number = DECIMALS.create_decimal(item if kind is Decimal else repr(item))
+        if number and number.is_finite():
+            return number
+    elif item is None or kind is bool:
+        return item
+    raise _Unusual
+
+
+def _value(thing: Any, way: _Way, depth: int, budget: _Budget) -> Any:
+    kind = type(thing)
+    if kind is str:
+        budget.left -= 8 + len(thing)
+        if budget.left < 0 or not (thing.isascii() or _SURROGATE.search(thing) is None):
+            raise _bad_text(way, budget)
+        return thing
     budget.left -= 8
     if budget.left < 0:
-        raise BadValue(path, "the value is too large")
+        raise _bad(way, "the value is too large")
+    if kind is dict:
+        if depth == 0:
+            raise BadValue(_short(_path(way)), "nested too deeply, or contains itself")
+        return _members(thing, way, depth - 1, budget)
+    if kind is list:
+        if depth == 0:
+            raise BadValue(_short(_path(way)), "nested too deeply, or contains itself")
+        return [_value(item, (way, index), depth - 1, budget) for index, item in enumerate(thing)]
     if thing is None or isinstance(thing, (bool, Duration, Timestamp)):
         return thing
-    if isinstance(thing, str):
-        return _text(thing, path, budget)
     if isinstance(thing, int):
         if not MIN_INT <= thing <= MAX_INT:
-            raise BadValue(path, "the integer does not fit into 64 bits")
+            raise _bad(way, "the integer does not fit into 64 bits")
         return int(thing)
     if isinstance(thing, (float, Decimal)):
-        return _decimal(thing, path)
+        return _decimal(thing, way)
+    if isinstance(thing, str):
+        return _text(thing, way, budget)
     if isinstance(thing, (list, tuple, dict)) and depth == 0:
-        raise BadValue(_short(path), "nested too deeply, or contains itself")
+        raise BadValue(_short(_path(way)), "nested too deeply, or contains itself")
     if isinstance(thing, (list, tuple)):
-        return [_value(item, f"{path}[{index}]", depth - 1, budget) for index, item in enumerate(thing)]
+        return [_value(item, (way, index), depth - 1, budget) for index, item in enumerate(thing)]
     if isinstance(thing, dict):
-        return _members(thing, path, depth, budget)
-    raise BadValue(path, f"a Python `{type(thing).__name__}` is not a JSON value")
+        return _members(thing, way, depth - 1, budget)
+    raise _bad(way, f"a Python `{type(thing).__name__}` is not a JSON value")
 
 
-def _members(thing: dict[Any, Any], path: str, depth: int, budget: _Budget) -> dict[str, Any]:
+def _members(thing: dict[Any, Any], way: _Way, depth: int, budget: _Budget) -> dict[str, Any]:
     members: dict[str, Any] = {}
     for key, item in thing.items():
-        if not isinstance(key, str):
-            raise BadValue(path, f"a key is a Python `{type(key).__name__}`, not a string")
-        name = _text(key, path, budget)
-        members[name] = _value(item, f"{path}.{name}" if path else name, depth - 1, budget)
+        if type(key) is str and key.isascii() and budget.left >= len(key):
+            budget.left -= len(key)
+            members[key] = _value(item, (way, key), depth, budget)
+        elif isinstance(key, str):
+            name = _text(key, way, budget)
+            members[name] = _value(item, (way, name), depth, budget)
+        else:
+            raise _bad(way, f"a key is a Python `{type(key).__name__}`, not a string")
     return members
 
 
-def _text(thing: str, path: str, budget: _Budget) -> str:
+def _text(thing: str, way: _Way, budget: _Budget) -> str:
     text = str.__str__(thing)  # of a subclass (an enum of strings): the characters, not what its __str__ says
     budget.left -= len(text)
-    if budget.left < 0:
-        raise BadValue(path, "the value is too large")
-    if _SURROGATE.search(text):
-        raise BadValue(path, "the string contains a lone surrogate")
+    if budget.left < 0 or _SURROGATE.search(text):
+        raise _bad_text(way, budget)
     return text
 
 
-def _decimal(thing: float | Decimal, path: str) -> Decimal:
+def _bad_text(way: _Way, budget: _Budget) -> BadValue:
+    return _bad(way, "the value is too large" if budget.left < 0 else "the string contains a lone surrogate")
+
+
+def _decimal(thing: float | Decimal, way: _Way) -> Decimal:
     try:
         number = DECIMALS.create_decimal(repr(float(thing)) if isinstance(thing, float) else thing)
     except DecimalException:
-        raise BadValue(path, "the number is too large") from None
+        raise _bad(way, "the number is too large") from None
     if not number.is_finite():
-        raise BadValue(path, f"`{number}` is not a number of JSON")
+        raise _bad(way, f"`{number}` is not a number of JSON")
     return number if number else Decimal("0.0")
+
+
+def _bad(way: _Way, why: str) -> BadValue:
+    return BadValue(_path(way), why)
+
+
+def _path(way: _Way) -> str:
+    """`items[3].qty`."""
+    parts: list[str] = []
+    while way is not None:
+        way, key = way
+        parts.append(f"[{key}]" if isinstance(key, int) else f".{key}")
+    return "".join(reversed(parts)).removeprefix(".")
 
 
 def _short(path: str) -> str:

@@ -7,7 +7,7 @@ calls outlives it. Real kills are in test_kills.py.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from pathlib import Path
 
 import pytest
@@ -35,6 +35,12 @@ FLOWS: dict[str, tuple[Installation, Ledger, str, list[str]]] = {
         "completed",
         ["a", "b", "c", "d"],
     ),
+    "services, at once": (
+        service("one", one=["a", "tell:two", "d"], two=["b", "tell:three"], three=["c"], policy=LONG),
+        Ledger(),
+        "completed",
+        ["a", "b", "c", "d"],
+    ),
 }
 
 
@@ -48,10 +54,14 @@ def no_failpoints() -> Iterator[None]:
     failpoint.set_hook(None)
 
 
-async def life(path: Path, flow: Installation, ledger: Ledger, clock: VirtualClock, place: str, number: int) -> bool:
-    """One process: start or go on, until the run is over or the process has died at the `number`-th pass of `place`."""
+async def life(
+    path: Path, flow: Installation, ledger: Ledger, clock: VirtualClock, place: str, number: int, *, direct: bool = True
+) -> bool:
+    """One process: start or go on, until the run is over or the process has died at the `number`-th pass of `place`. Not
+    `direct`, services speak over the bus though they live in one process."""
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
-    async with Engine.open(str(path), callers=ledger.callers, clock=clock, load=load, jitter=lambda: 0.0) as engine:
+    opened = Engine.open(str(path), callers=ledger.callers, clock=clock, load=load, jitter=lambda: 0.0, direct=direct)
+    async with opened as engine:
         left = [number]
 
         def die(here: str) -> None:
@@ -87,7 +97,7 @@ def check(path: Path, status: str, expected: list[str], ledger: Ledger) -> None:
         assert view.run(store, "r1").status == status
         assert not store.busy("r1")
         assert [row.reason for row in store.dead() if "no installed flow" not in row.reason] == []
-        for row in view.steps(store, "r1"):
+        for row in view.steps(store, "r1", load):
             assert row.item.state == "done"
             calls = [r for r in ledger.calls if (r.path, r.kind) == (row.item.call.path, row.item.call.kind)]
             assert row.item.attempts >= len(calls), "an attempt was made that nobody had counted"
@@ -99,12 +109,16 @@ def check(path: Path, status: str, expected: list[str], ledger: Ledger) -> None:
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_crash_at_any_pass_of_a_place_changes_nothing(name: str, place: str, tmp_path: Path) -> None:
     flow, model, status, expected = FLOWS[name]
-    passes = 0
+    passes, direct = 0, name != "services"
     for number in range(1, 100):
         path, ledger = tmp_path / f"{number}.db", Ledger(model.says)
-        died = run_virtual(lambda clock, p=path, b=ledger, n=number: life(p, flow, b, clock, place, n))  # type: ignore[misc]
+
+        def go_on(clock: VirtualClock, n: int, p: Path = path, b: Ledger = ledger) -> Awaitable[bool]:
+            return life(p, flow, b, clock, place, n, direct=direct)
+
+        died = run_virtual(lambda clock, n=number, live=go_on: live(clock, n))  # type: ignore[misc]
         if died:
-            assert not run_virtual(lambda clock, p=path, b=ledger: life(p, flow, b, clock, place, 0), EPOCH + 1000)  # type: ignore[misc]
+            assert not run_virtual(lambda clock, live=go_on: live(clock, 0), EPOCH + 1000)  # type: ignore[misc]
         check(path, status, expected, ledger)
         if not died:
             break
@@ -122,7 +136,8 @@ def test_many_crashes_one_after_another_change_nothing(name: str, tmp_path: Path
         place = failpoint.PLACES[number % 4]
         lives += 1
         if not run_virtual(
-            lambda clock, p=place, n=number: life(path, flow, ledger, clock, p, 2 + n // 4), EPOCH + number
+            lambda clock, p=place, n=number: life(path, flow, ledger, clock, p, 2 + n // 4, direct=name != "services"),
+            EPOCH + number,
         ):  # type: ignore[misc]
             break
     else:

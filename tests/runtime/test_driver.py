@@ -469,7 +469,7 @@ def test_a_message_that_comes_twice_or_late_is_a_no_op() -> None:
         assert len(said) == 4
         assert engine.dead() == []
 
-    drive(main)
+    drive(main, direct=False)
 
 
 def test_a_message_of_an_unknown_flow_is_parked_until_it_is_installed() -> None:
@@ -551,7 +551,7 @@ def test_messages_in_any_order_and_several_times_make_the_same_run(seed: int) ->
             assert sorted(r.path for r in ledger.calls if r.run == run) == ["flow/a", "flow/b", "flow/c", "flow/d"]
         assert engine.dead() == []
 
-    drive(main)
+    drive(main, direct=False)
 
 
 def test_a_disk_that_is_full_starts_no_effect_and_the_run_goes_on_later(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from flowlang import codec
 from flowlang.event import Error, External, Failed, Invoke, Ok, Policy, Reason, Unknown
 from flowlang.lifecycle import Item, begin, settle
 from flowlang.runtime import lock, view
+from flowlang.runtime.calls import recorded
 from flowlang.runtime.lock import StoreOwned
 from flowlang.runtime.memory import memory_store
 from flowlang.runtime.schema import VERSION
@@ -68,7 +69,7 @@ def test_a_transaction_is_done_or_not_done(store: SqliteStore) -> None:
     assert store.run("r1") == RUN
 
 
-def test_a_journal_keeps_order_and_no_input_twice(store: SqliteStore) -> None:
+def test_a_journal_keeps_order_and_no_place_twice(store: SqliteStore) -> None:
     fill(store)
     with store.transaction():
         for seq, id in enumerate(["start", "b", "a"]):
@@ -78,7 +79,7 @@ def test_a_journal_keeps_order_and_no_input_twice(store: SqliteStore) -> None:
     assert store.latest("r1") == 9
     assert store.latest("nobody") == 0
     with pytest.raises(AssertionError), store.transaction():
-        store.append("@engine", "r1", 3, "b", 7, "[]")
+        store.append("@engine", "r1", 2, "c", 7, "[]")
 
 
 def test_a_key_is_held_by_open_and_completed_runs_only(store: SqliteStore) -> None:
@@ -96,24 +97,34 @@ def test_work_comes_back_as_it_was(store: SqliteStore) -> None:
     item = settle(begin(Item(replace(CALL, kind="do"))), Failed(Error("Busy", "", "f/a", {"n": 1}, True, "s")), 10, 0.5)
     row = WorkRow("@engine", "r1", begin(item), 1, 2, None)
     with store.transaction():
-        store.add_work(WorkRow("@engine", "r1", Item(CALL), 1, None, None))
-        store.add_work(row)
+        store.put_work(WorkRow("@engine", "r1", Item(CALL), 1, None, None))
+        store.put_work(row)
     assert store.work("@engine", "r1") == [WorkRow("@engine", "r1", Item(CALL), 1, None, None), row]
     done = replace(row, item=settle(row.item, Unknown(Error("Timeout", "", "f/a")), 11, 0.0), ended=12)
     assert done.item.state == "done"
     with store.transaction():
-        store.set_work(done)
-    assert store.work("@engine", "r1")[1] == done
-    assert [open.item.call.kind for open in store.open_work("@engine")] == ["undo"]
-    assert store.open_work("@engine", "r2") == []
-    assert store.open_work("other") == []
-    assert store.recorded("@engine", "r1") == [
+        store.put_work(done)
+    assert store.work("@engine", "r1") == [WorkRow("@engine", "r1", Item(CALL), 1, None, None), done]
+    assert recorded(store.work("@engine", "r1")) == [
         Recorded("f/a", "undo", "s", "op", 0),
         Recorded("f/a", "do", "s", "op", 2),
     ]
-    assert store.busy("r1")
-    assert store.busy("")
-    assert not store.busy("r2")
+
+
+def test_a_part_is_awake_until_it_is_asleep_or_over(store: SqliteStore) -> None:
+    fill(store)
+    assert store.awake("@engine") == store.awake("@engine", "r1") == ["r1"]
+    assert store.awake("@engine", "r2") == store.awake("other") == []
+    assert (store.busy("r1"), store.busy(""), store.busy("r2")) == (True, True, False)
+    for asleep in (True, False):
+        with store.transaction():
+            store.set_asleep("@engine", "r1", asleep)
+        assert (store.awake("@engine") == []) == asleep
+        assert store.busy("r1") == (not asleep)
+    with store.transaction():
+        store.set_part("@engine", "r1", "completed")
+    assert store.awake("@engine") == []
+    assert not store.busy("r1")
 
 
 def test_timers_belong_to_a_role(store: SqliteStore) -> None:

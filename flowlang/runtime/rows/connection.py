@@ -1,4 +1,8 @@
-"""One connection to the store: transactions, statements, and SQLite's errors in words about the store."""
+"""One connection to the store: transactions, statements, and SQLite's errors in words about the store.
+
+Rows of the four tables that every step writes to are gathered and written in batches, insertions first: a statement for
+each row would cost more than the row. Whoever reads these tables does it with `_fresh`, which writes what was gathered.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,25 @@ import apsw
 
 from flowlang.runtime.store import StoreError, StoreRefused
 
+ADD_RUN = (
+    "INSERT INTO runs(run, flow, hash, mode, owner, key, input, status, started, ended, options) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
+ADD_PART = "INSERT INTO parts VALUES (?,?,?,?,?,?,?,?)"
+APPEND = "INSERT INTO journal VALUES (?,?,?,?,?,?)"
+PUT_WORK = (
+    "INSERT INTO work(role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, begun, ended, "
+    "created, path, kind) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT(run, role, path, kind) DO UPDATE SET "
+    "state = excluded.state, attempts = excluded.attempts, answered = excluded.answered, spent = excluded.spent, "
+    "closed = excluded.closed, last = excluded.last, due = excluded.due, halted = excluded.halted, "
+    "round = excluded.round, begun = excluded.begun, ended = excluded.ended"
+)
+SET_PART = "UPDATE parts SET status = ? WHERE run = ? AND role = ?"
+SET_ASLEEP = "UPDATE parts SET asleep = ? WHERE run = ? AND role = ?"
+FINISH_RUN = "UPDATE runs SET status = ?, ended = ? WHERE run = ?"
+LATE = (ADD_RUN, ADD_PART, APPEND, PUT_WORK, SET_PART, SET_ASLEEP, FINISH_RUN)
+"""What is gathered, in the order in which it is written. An insertion never follows a change of the same row."""
+
 
 class Connection:
     """An open store, without its tables."""
@@ -20,6 +43,7 @@ class Connection:
         self._connection = connection
         self._cursor = connection.cursor()
         self._seen_version = -1
+        self._late: dict[str, list[tuple[Any, ...]]] = {sql: [] for sql in LATE}
 
     def begin(self) -> None:
         """Take the write lock."""
@@ -28,10 +52,13 @@ class Connection:
     def commit(self) -> None:
         """Make everything since `begin` durable, or nothing of it."""
         self.commits += 1
+        self._write_late()
         self._run("COMMIT")
 
     def rollback(self) -> None:
         """Forget everything since `begin`."""
+        for rows in self._late.values():
+            rows.clear()
         if self._connection.in_transaction:
             self._run("ROLLBACK")
 
@@ -66,6 +93,21 @@ class Connection:
             self._cursor.execute(sql, values)
         except apsw.Error as error:
             raise store_error(self.path, error) from error
+
+    def _write_late(self) -> None:
+        """Write what was gathered."""
+        try:
+            for sql, rows in self._late.items():
+                if rows:
+                    self._cursor.executemany(sql, rows)
+                    rows.clear()
+        except apsw.Error as error:
+            raise store_error(self.path, error) from error
+
+    def _fresh(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """`_all` of a table whose rows are gathered."""
+        self._write_late()
+        return self._all(sql, values)
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:

@@ -113,20 +113,19 @@ class MessageRows(Connection):
 
     # ------------------------------------------------------------ looking
 
-    def under_way(self) -> set[str]:
-        """The runs of which something goes on by itself: a call, or a message on its way."""
-        rows = self._all(
-            "SELECT run FROM work WHERE state IN ('ready', 'running', 'backoff') UNION "
-            "SELECT run FROM outbox WHERE sent = 0 UNION SELECT run FROM bus WHERE parked = ''"
-        )
-        return {row[0] for row in rows}
+    def on_their_way(self) -> set[str]:
+        """The runs of which a message is on its way."""
+        return {
+            row[0]
+            for row in self._all("SELECT run FROM outbox WHERE sent = 0 UNION SELECT run FROM bus WHERE parked = ''")
+        }
 
     def busy(self, run: str) -> bool:
         """Whether anything of a run goes on by itself: a call, or something on its way. "" asks for all runs. An event on
         the bus may be for any run."""
         one, either, values = (" AND run = ?", " AND run IN (?, '')", (run,)) if run else ("", "", ())
         return bool(
-            self._all(f"SELECT 1 FROM work WHERE state IN ('ready', 'running', 'backoff'){one} LIMIT 1", values)
+            self._fresh(f"SELECT 1 FROM parts WHERE status = 'open' AND asleep = 0{one} LIMIT 1", values)
             or self._all(f"SELECT 1 FROM outbox WHERE sent = 0{one} LIMIT 1", values)
             or self._all(f"SELECT 1 FROM bus WHERE parked = ''{either} LIMIT 1", values)
         )

@@ -5,18 +5,35 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flowlang.runtime.rows.connection import Connection
+import apsw
+
+from flowlang.runtime.rows.connection import (
+    ADD_PART,
+    ADD_RUN,
+    APPEND,
+    FINISH_RUN,
+    SET_ASLEEP,
+    SET_PART,
+    Connection,
+    of_run,
+)
 from flowlang.runtime.store import FlowRow, ListenRow, PartRow, RunRow
 
 _FLOW = "hash, mode, name, owner, gate, options"
+_PART = "role, run, hash, mode, started, status, dropped, asleep"
 _RUN = "run, flow, hash, mode, owner, key, input, status, started, ended, options"
 
 
 class RunRows(Connection):
     """What was asked for, and what happened."""
 
+    def __init__(self, path: str, connection: apsw.Connection) -> None:
+        super().__init__(path, connection)
+        self._flows: dict[tuple[str, str], FlowRow] = {}  # only whoever owns the store starts runs, and installs flows
+
     def add_flow(self, flow: FlowRow, shares: dict[str, str]) -> None:
         """Install a flow with the body of each role's share; what is there stays, and counts as the newest of its name."""
+        self._flows.pop((flow.hash, flow.mode), None)
         self._run("DELETE FROM flows WHERE hash = ? AND mode = ?", (flow.hash, flow.mode))
         self._run(
             f"INSERT INTO flows({_FLOW}) VALUES (?,?,?,?,?,?)",
@@ -36,8 +53,13 @@ class RunRows(Connection):
 
     def flow(self, hash: str, mode: str) -> FlowRow | None:
         """An installed flow."""
-        found = self._all(f"SELECT {_FLOW} FROM flows WHERE hash = ? AND mode = ?", (hash, mode))
-        return _flow_row(found[0]) if found else None
+        known = self._flows.get((hash, mode))
+        if known is None:
+            found = self._all(f"SELECT {_FLOW} FROM flows WHERE hash = ? AND mode = ?", (hash, mode))
+            if not found:
+                return None
+            known = self._flows[hash, mode] = _flow_row(found[0])
+        return known
 
     def share(self, hash: str, mode: str, role: str) -> str | None:
         """The body of what one role holds of a flow."""
@@ -82,8 +104,7 @@ class RunRows(Connection):
     def add_run(self, row: RunRow) -> None:
         """A new run."""
         options = json.dumps(dict(row.options)) if row.options else "{}"
-        self._run(
-            f"INSERT INTO runs({_RUN}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        self._late[ADD_RUN].append(
             (
                 row.run,
                 row.flow,
@@ -96,31 +117,39 @@ class RunRows(Connection):
                 row.started,
                 row.ended,
                 options,
-            ),
+            )
         )
 
     def run(self, run: str) -> RunRow | None:
         """A run, as it was asked for."""
-        found = self._all(f"SELECT {_RUN} FROM runs WHERE run = ?", (run,))
+        found = self._fresh(f"SELECT {_RUN} FROM runs WHERE run = ?", (run,))
         return _run_row(found[0]) if found else None
+
+    def is_known(self, run: str) -> bool:
+        """Whether there was a run of this id before this transaction."""
+        return bool(self._all("SELECT 1 FROM runs WHERE run = ?", (run,)))
 
     def runs(self, status: str = "") -> list[RunRow]:
         """All runs, or those of one status, in the order in which they were asked for."""
         where, values = ("WHERE status = ?", (status,)) if status else ("", ())
-        return [_run_row(row) for row in self._all(f"SELECT {_RUN} FROM runs {where} ORDER BY seq", values)]
+        return [_run_row(row) for row in self._fresh(f"SELECT {_RUN} FROM runs {where} ORDER BY seq", values)]
+
+    def open_runs(self) -> list[str]:
+        """The runs that are not over, in the order in which they were asked for."""
+        return [row[0] for row in self._fresh("SELECT run FROM runs WHERE status = 'open' ORDER BY seq")]
 
     def options(self, run: str) -> dict[str, str]:
         """What was stored with a run for those who answer its calls."""
-        found = self._all("SELECT options FROM runs WHERE run = ?", (run,))
+        found = self._fresh("SELECT options FROM runs WHERE run = ?", (run,))
         return json.loads(found[0][0]) if found else {}
 
     def finish_run(self, run: str, status: str, ended: int) -> None:
         """The run is over."""
-        self._run("UPDATE runs SET status = ?, ended = ? WHERE run = ?", (status, ended, run))
+        self._late[FINISH_RUN].append((status, ended, run))
 
     def holder(self, flow: str, mode: str, key: str) -> RunRow | None:
         """The open or completed run that has a business key."""
-        found = self._all(
+        found = self._fresh(
             f"SELECT {_RUN} FROM runs WHERE flow = ? AND mode = ? AND key = ? AND status IN ('open', 'completed')",
             (flow, mode, key),
         )
@@ -128,51 +157,68 @@ class RunRows(Connection):
 
     def add_part(self, row: PartRow) -> None:
         """A role's part of a run begins."""
-        self._run(
-            "INSERT INTO parts VALUES (?,?,?,?,?,?,?)",
-            (row.role, row.run, row.hash, row.mode, row.started, row.status, row.dropped),
+        self._late[ADD_PART].append(
+            (row.role, row.run, row.hash, row.mode, row.started, row.status, row.dropped, row.asleep)
         )
 
     def part(self, role: str, run: str) -> PartRow | None:
         """A role's part of a run."""
-        found = self._all("SELECT * FROM parts WHERE role = ? AND run = ?", (role, run))
-        return PartRow(*found[0]) if found else None
+        found = self._fresh(f"SELECT {_PART} FROM parts WHERE role = ? AND run = ?", (role, run))
+        return _part_row(found[0]) if found else None
 
     def parts(self, run: str) -> list[PartRow]:
         """All parts of a run. For those who look at a run from outside only."""
-        return [PartRow(*row) for row in self._all("SELECT * FROM parts WHERE run = ? ORDER BY role", (run,))]
+        found = self._fresh(f"SELECT {_PART} FROM parts WHERE run = ? ORDER BY role", (run,))
+        return [_part_row(row) for row in found]
 
     def set_part(self, role: str, run: str, status: str) -> None:
         """A part's status has changed."""
-        self._run("UPDATE parts SET status = ? WHERE role = ? AND run = ?", (status, role, run))
+        self._late[SET_PART].append((status, run, role))
+
+    def set_asleep(self, role: str, run: str, asleep: bool) -> None:
+        """Whether a part may have calls under way. That it has none is written later, or never; that it may have some at
+        once, with the first of them."""
+        self._late[SET_ASLEEP].append((asleep, run, role))
+
+    def awake(self, role: str, run: str = "") -> list[str]:
+        """The runs, or the one, in which a part of the role may have calls under way or to be made."""
+        one, values = of_run(role, run)
+        sql = f"SELECT run FROM parts WHERE role = ?{one} AND asleep = 0 AND status IN ('open', 'stuck') ORDER BY run"
+        return [row[0] for row in self._fresh(sql, values)]
 
     def drop(self, role: str, run: str) -> None:
         """Count something that came after the end."""
+        self._write_late()
         self._run("UPDATE parts SET dropped = dropped + 1 WHERE role = ? AND run = ?", (role, run))
 
     def stuck_runs(self) -> set[str]:
         """The runs of which some part waits for an operator."""
-        return {row[0] for row in self._all("SELECT DISTINCT run FROM parts WHERE status = 'stuck'")}
+        return {row[0] for row in self._fresh("SELECT DISTINCT run FROM parts WHERE status = 'stuck'")}
 
     # ------------------------------------------------------------ journals
 
     def append(self, role: str, run: str, seq: int, id: str, at: int, body: str) -> None:
         """One more input of a part."""
-        self._run("INSERT INTO journal VALUES (?,?,?,?,?,?)", (role, run, seq, id, at, body))
+        self._late[APPEND].append((role, run, seq, id, at, body))
 
     def journal(self, role: str, run: str) -> list[tuple[str, int, str]]:
         """The inputs of a part as (id, at, body), in order."""
-        return self._all("SELECT id, at, body FROM journal WHERE role = ? AND run = ? ORDER BY seq", (role, run))
+        return self._fresh("SELECT id, at, body FROM journal WHERE role = ? AND run = ? ORDER BY seq", (role, run))
 
     def latest(self, run: str) -> int:
         """The time of the last thing that happened in a run, or 0."""
-        found = self._one("SELECT max(at) FROM parts JOIN journal USING (role, run) WHERE run = ?", (run,))
-        return found[0] or 0
+        found = self._fresh("SELECT max(at) FROM journal WHERE run = ?", (run,))
+        return found[0][0] or 0
 
 
 def _flow_row(row: tuple[Any, ...]) -> FlowRow:
     hash, mode, name, owner, gate, options = row
     return FlowRow(hash, mode, name, owner, gate, json.loads(options))
+
+
+def _part_row(row: tuple[Any, ...]) -> PartRow:
+    role, run, hash, mode, started, status, dropped, asleep = row
+    return PartRow(role, run, hash, mode, started, status, dropped, bool(asleep))
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:

@@ -6,8 +6,8 @@ from typing import Any
 
 from flowlang import codec
 from flowlang.lifecycle import Item
-from flowlang.runtime.rows.connection import Connection, of_run
-from flowlang.runtime.store import Recorded, TimerRow, WorkRow
+from flowlang.runtime.rows.connection import PUT_WORK, Connection, of_run
+from flowlang.runtime.store import TimerRow, WorkRow
 
 _WORK = "role, run, call, state, attempts, answered, spent, closed, last, due, halted, round, begun, ended, created, path, kind"
 
@@ -15,44 +15,15 @@ _WORK = "role, run, call, state, attempts, answered, spent, closed, last, due, h
 class WorkRows(Connection):
     """What is to be done, and when."""
 
-    def add_work(self, row: WorkRow) -> None:
-        """A call that is to be made."""
-        self._run(f"INSERT INTO work({_WORK}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", _work_values(row))
-
-    def set_work(self, row: WorkRow) -> None:
-        """How far a call is now."""
-        call = row.item.call
-        self._run(
-            "UPDATE work SET state = ?, attempts = ?, answered = ?, spent = ?, closed = ?, last = ?, due = ?, "
-            "halted = ?, round = ?, begun = ?, ended = ? WHERE role = ? AND run = ? AND path = ? AND kind = ?",
-            (*_progress(row), row.role, row.run, call.path, call.kind),
-        )
+    def put_work(self, row: WorkRow) -> None:
+        """A call that does not go straight, and how far it is."""
+        self._late[PUT_WORK].append(_work_values(row))
 
     def work(self, role: str, run: str) -> list[WorkRow]:
-        """The calls of a part."""
+        """The calls of a part that have a row."""
         return [
             _work_row(row)
-            for row in self._all(f"SELECT {_WORK} FROM work WHERE role = ? AND run = ? ORDER BY rowid", (role, run))
-        ]
-
-    def open_work(self, role: str, run: str = "") -> list[WorkRow]:
-        """The calls of a role, of one run or all, that are still to be made, under way, or to be made again."""
-        one, values = of_run(role, run)
-        return [
-            _work_row(row)
-            for row in self._all(
-                f"SELECT {_WORK} FROM work WHERE role = ?{one} AND state IN ('ready', 'running', 'backoff') "
-                "ORDER BY rowid",
-                values,
-            )
-        ]
-
-    def recorded(self, role: str, run: str) -> list[Recorded]:
-        """What a role has recorded of the calls of a run."""
-        rows = self.work(role, run)
-        return [
-            Recorded(r.item.call.path, r.item.call.kind, r.item.call.service, r.item.call.operation, r.item.answered)
-            for r in rows
+            for row in self._fresh(f"SELECT {_WORK} FROM work WHERE role = ? AND run = ? ORDER BY rowid", (role, run))
         ]
 
     # ------------------------------------------------------------ timers

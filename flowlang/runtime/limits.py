@@ -1,0 +1,68 @@
+"""Time limits of things under way: one alarm for all that have the same limit, since nearly all end long before it.
+
+Things with one limit come due in the order in which they began, so a row in that order is all there is to keep. Nothing is
+armed while nothing is under way: a virtual clock must not jump to a limit of something that has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Limits(Generic[T]):
+    """Calls `late` with each thing that has not `ended` in time. `T` is compared by identity or value, as its hash says."""
+
+    def __init__(self, late: Callable[[T], object]) -> None:
+        self._late = late
+        self._rows: dict[int, _Row[T]] = {}
+
+    def began(self, thing: T, limit: int) -> None:
+        """`thing` has `limit` milliseconds from now."""
+        row = self._rows.get(limit)
+        if row is None:
+            row = self._rows[limit] = _Row(limit, self._late)
+        row.add(thing)
+
+    def ended(self, thing: T, limit: int) -> None:
+        """`thing`, which began with this limit, is over."""
+        row = self._rows.get(limit)
+        if row is not None:
+            row.drop(thing)
+
+
+class _Row(Generic[T]):
+    """The things of one limit, the one that is due first at the front."""
+
+    def __init__(self, limit: int, late: Callable[[T], object]) -> None:
+        self._seconds = limit / 1000
+        self._late = late
+        self._due: dict[T, float] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def add(self, thing: T) -> None:
+        loop = asyncio.get_running_loop()
+        self._due[thing] = due = loop.time() + self._seconds
+        if self._alarm is None:
+            self._alarm = loop.call_at(due, self._ring)
+
+    def drop(self, thing: T) -> None:
+        if self._due.pop(thing, None) is not None and not self._due and self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _ring(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._alarm = None
+        while self._due:
+            thing = next(iter(self._due))
+            if self._due[thing] > loop.time():
+                self._alarm = loop.call_at(self._due[thing], self._ring)
+                return
+            del self._due[thing]
+            self._late(thing)
+            if self._alarm is not None:  # `late` has begun something anew
+                return
