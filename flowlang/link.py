@@ -66,7 +66,7 @@ class Link:
         """`value` as `schema` has it (numbers normalised). Raises Refused called `name` where it breaks the schema."""
         found = self._conformers.get(id(schema))
         if found is None:
-            found = self._conformers[id(schema)] = (schema, conformer(schema))
+            found = self._conformers[id(schema)] = (schema, conformer(schema).conform)
         fitted, problems = found[1](value)
         if problems:
             raise Refused(name, "; ".join(problems))

@@ -6,17 +6,16 @@ Real handlers, stand-ins and examples use the same gate, so a scenario can't sho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from flowlang.declared import Operation
 from flowlang.event import Error, Failed, Ok, Result, Unknown, Value
 from flowlang.runtime.ports import Request
-from flowlang.schema import conformer, example_of
+from flowlang.schema import DOUBT, Conformer, conformer, example_of
 
 UNCERTAIN = ("Timeout", "Unavailable", "InvalidOutput")
 """The engine's own errors after which nobody knows whether the operation happened."""
-
-Conformer = Callable[[Value], tuple[Value, tuple[str, ...]]]
 
 
 class Answers:
@@ -31,6 +30,11 @@ class Answers:
         """`Ok` with the output as the contract has it, or `Unknown` called `InvalidOutput`."""
         value, problems = self._conform(request)(said)
         return self.invalid(request, "; ".join(problems)) if problems else Ok(value)
+
+    def taken(self, request: Request, thing: Any) -> Result | None:
+        """`Ok` with what a handler returned, where it plainly fits; None where somebody has to look more closely."""
+        value = self._conform(request).take(thing)
+        return None if value is DOUBT else Ok(value)
 
     def ignores(self, request: Request) -> bool:
         """Whether nobody looks at the answer: the contract has no output, so it need not be JSON either."""

@@ -272,15 +272,18 @@ class Handlers:
     async def _fenced(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
         """Run an `async` handler; what it raises is a value here, so that `sys.exit()` in it does not end the engine."""
         value: Value | _Raised
+        taken = None
         try:
-            value = from_python(await attempt.handler.function(**arguments))
+            answer = await attempt.handler.function(**arguments)
+            taken = self._answers.taken(attempt.request, answer)
+            value = None if taken is not None else from_python(answer)
         except asyncio.CancelledError:
             if attempt.answer.cancelled():
                 raise
             value = _CANCELLED
         except BaseException as error:
             value = _raised(error)
-        self._came_back(attempt, value)
+        self._came_back(attempt, value, taken)
 
     async def _threaded(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
         """Run a handler in a thread, when there is one; its time begins with it."""
@@ -296,13 +299,15 @@ class Handlers:
                 value = _CANCELLED
             self._came_back(attempt, value)
 
-    def _came_back(self, attempt: _Attempt, value: Value | _Raised) -> None:
+    def _came_back(self, attempt: _Attempt, value: Value | _Raised, taken: Result | None = None) -> None:
         """The handler has ended, in whatever way. One that blocks the event loop holds up its own time limit too."""
         request, answer = attempt.request, attempt.answer
         if answer.done():
             return
         if attempt.is_late or (time.monotonic() - attempt.begun) * 1000 > request.timeout:
             answer.set_result(_timed_out(request))
+        elif taken is not None:
+            answer.set_result(taken)
         elif isinstance(value, _Raised):
             answer.set_result(self._raised(value.error, attempt.handler, request))
         else:

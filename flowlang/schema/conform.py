@@ -10,6 +10,7 @@ to recursively remember what they have said about a value, and alternatives cann
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -44,15 +45,27 @@ from flowlang.schema.formats import FORMATS
 from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Path, Problems, show, told
-from flowlang.schema.quick import DOUBT, Look, looker
+from flowlang.schema.quick import DOUBT, compiled
 from flowlang.schema.refs import Document, check_circles
-from flowlang.values import MAX_DEPTH, Duration, Timestamp, Value
+from flowlang.values import MAX_DEPTH, MAX_SIZE, Duration, Timestamp, Value
 
 _ATOMS = frozenset({type(None), bool, int, Decimal, str})
 
 
-def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str, ...]]]:
-    """From a value to the value as `schema` has it and at most ten problems. Raises SchemaError for a broken schema."""
+@dataclass(frozen=True, slots=True)
+class Conformer:
+    """From a value to the value as a schema has it and at most ten problems."""
+
+    conform: Callable[[Value], tuple[Value, tuple[str, ...]]]
+    take: Callable[[Any], Value]
+    """From an object of Python to a fresh value that fits, or DOUBT: then it must become a value first."""
+
+    def __call__(self, value: Value) -> tuple[Value, tuple[str, ...]]:
+        return self.conform(value)
+
+
+def conformer(schema: Schema | bool) -> Conformer:
+    """What holds values against `schema`. Raises SchemaError for a broken schema."""
     document = Document(schema)
     check_circles(document)
     compiler = Compiler(document)
@@ -62,24 +75,24 @@ def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str
     except RecursionError:
         raise SchemaError("its schemas are nested too deeply") from None
 
-    def full(part: Any) -> Look:
+    def full(part: Any) -> Callable[[Any], Any]:
         exact = compiler.compile(part)
         compiler.finish()
 
-        def look(value: Any) -> Any:
+        def asked(value: Any) -> Any:
             problems = Problems()
-            fitted = DOUBT if _odd(value) else exact(value, None, problems)
+            try:
+                fitted = DOUBT if _odd(value) else exact(value, None, problems)
+            except RecursionError:
+                return DOUBT
             return DOUBT if problems else fitted
 
-        return look
+        return asked
 
-    look = looker(schema, document, full)
+    look, take = compiled(schema, document, full)
 
     def conform(value: Value) -> tuple[Value, tuple[str, ...]]:
-        try:
-            fitted = look(value)
-        except RecursionError:
-            fitted = DOUBT
+        fitted = look(value, [0])
         if fitted is not DOUBT:
             return fitted, ()
         if _odd(value):
@@ -93,7 +106,12 @@ def conformer(schema: Schema | bool) -> Callable[[Value], tuple[Value, tuple[str
             return value, tuple(problems[:MAX_PROBLEMS])
         return fitted, ()
 
-    return conform
+    def taken(thing: Any) -> Value:
+        left = [MAX_SIZE]
+        value = take(thing, left)
+        return DOUBT if left[0] < 0 else value
+
+    return Conformer(conform, taken)
 
 
 def _odd(value: Any, left: int = MAX_DEPTH) -> bool:

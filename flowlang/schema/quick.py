@@ -1,168 +1,253 @@
 """Whether a value fits, told at once where it does: nearly every value does, and then nobody needs places or problems.
 
-The plain part of a schema (types, members, items, bounds, enumerations of texts) becomes closures `look(value)` that give
-the value as the schema has it, or `DOUBT`; whatever they do not know is asked of the full closure. Who is in doubt asks the
-full closure of the whole, which knows what to say. Values that are no JSON never pass: every part is looked at by its type.
+The plain parts of a schema (types, members, items, bounds, enumerations of texts) become one Python function, from a syntax
+tree of ours and never from text: what a contract says occurs in it as constants only. It gives the value as the schema has
+it, or `DOUBT`; who is in doubt asks the closures, which know what to say. There are two of them:
+
+    look(value, left)    for a value: the same object where nothing is to be changed
+    take(thing, left)    for what a handler answered: a fresh value, if the thing is made of plain dicts, lists and scalars
+
+`left` is a list of one number, what the value may still take in characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+import ast
+import re
+from collections.abc import Callable
+from decimal import Decimal, DecimalException
 from typing import Any, Final
 
 from flowlang.schema.refs import Document
+from flowlang.values import DECIMALS, MAX_INT, MIN_INT, BadValue, from_python
 
 DOUBT: Final = object()
 """The answer of who can't say that the value fits."""
 
-Look = Callable[[Any], Any]
+Quick = Callable[[Any, list[int]], Any]
 
-_KNOWN: Final = frozenset(
-    ("type", "properties", "required", "items", "minimum", "minItems", "minLength", "enum", "$ref", "$defs")
-)
-_IDLE: Final = frozenset(("title", "description", "$comment", "default", "example", "examples", "deprecated"))
-_DEEPEST: Final = 24  # levels of a schema; deeper ones are left to the full closure, which counts those of the value
+_BELONGS: Final[dict[str, frozenset[str]]] = {
+    "object": frozenset(("properties", "required")),
+    "array": frozenset(("items", "minItems")),
+    "string": frozenset(("minLength", "enum")),
+    "integer": frozenset(("minimum",)),
+    "number": frozenset(("minimum",)),
+    "boolean": frozenset(),
+    "null": frozenset(),
+}
+"""What is known here to say of each type; a schema that says more is left to the closures."""
 
-_PLAIN: Final[dict[str, type]] = {"string": str, "integer": int, "boolean": bool, "null": type(None)}
-
-
-def looker(schema: Any, document: Document, full: Callable[[Any], Look], depth: int = _DEEPEST) -> Look:
-    """The closure of `schema`; `full` makes one of what is not plain."""
-    if not isinstance(schema, dict) or depth == 0 or not _is_plain(schema):
-        return full(schema)
-    if "$ref" in schema:
-        target = document.target(schema["$ref"])
-        if schema.keys() - _IDLE - {"$ref", "$defs"} or document.is_recursive(target):
-            return full(schema)
-        return looker(target, document, full, depth - 1)
-    match schema.get("type"):
-        case "object":
-            properties = schema.get("properties", {})
-            parts = {name: looker(part, document, full, depth - 1) for name, part in properties.items()}
-            leaves = {name: _leaf(part) for name, part in properties.items()}
-            return _object(parts, leaves, frozenset(schema.get("required", ())))
-        case "array" if "items" in schema:
-            return _list(looker(schema["items"], document, full, depth - 1), schema.get("minItems", 0))
-        case "number":
-            return _number(schema.get("minimum"))
-        case "integer" if "minimum" in schema:
-            return _integer(schema["minimum"])
-        case "string" if "enum" in schema or "minLength" in schema:
-            return _text(schema.get("minLength", 0), frozenset(schema["enum"]) if "enum" in schema else None)
-        case "string" | "integer" | "boolean" | "null" as name:
-            return _of_kind(_PLAIN[name])
-        case _:
-            return full(schema)
+_IDLE: Final = frozenset(("title", "description", "$comment", "default", "example", "examples", "deprecated", "$defs"))
+_PLAIN: Final = {"string": "str", "integer": "int", "boolean": "bool", "null": "NoneType"}
+_DEEPEST: Final = 24  # levels of a schema; what is deeper is left to the closures, which count the levels of the value
+_LARGEST: Final = 400  # parts of a schema, since each is compiled in each place where it is referred to
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-def _is_plain(schema: dict[str, Any]) -> bool:
-    """Whether all that the schema says is known here, and belongs to the type that it names."""
-    said = schema.keys() - _IDLE
-    if not said <= _KNOWN:
-        return False
-    if "$ref" in said:
-        return True
-    belongs = {
-        "object": {"properties", "required"},
-        "array": {"items", "minItems"},
-        "string": {"minLength", "enum"},
-        "integer": {"minimum"},
-        "number": {"minimum"},
-        "boolean": set(),
-        "null": set(),
-    }
-    name = schema.get("type")
-    if not isinstance(name, str) or name not in belongs or not said - {"type", "$defs"} <= belongs[name]:
-        return False
-    return all(type(each) is str for each in schema.get("enum", ()))
+class _NotPlain(Exception):
+    """The schema says something that is not known here."""
 
 
-def _leaf(schema: Any) -> type | None:
-    """The type that is all that a schema asks for, so that who looks at the member need not call anybody."""
-    if isinstance(schema, dict) and schema.keys() - _IDLE == {"type"} and isinstance(schema["type"], str):
-        return _PLAIN.get(schema["type"])
-    return None
+def compiled(schema: Any, document: Document, full: Callable[[Any], Callable[[Any], Any]]) -> tuple[Quick, Quick]:
+    """`look` and `take` of a schema. `full` makes the closure of a part that is not plain: from a value to what fits, or
+    DOUBT."""
+    return _Code(document, full, False).function(schema), _Code(document, full, True).function(schema)
 
 
-def _object(parts: Mapping[str, Look], leaves: Mapping[str, type | None], required: frozenset[str]) -> Look:
-    members = tuple((name, leaves[name], look, name in required) for name, look in parts.items())
-    unknown = required - parts.keys()
-
-    def look(value: Any) -> Any:
-        if type(value) is not dict or unknown:
-            return DOUBT
-        left = len(value)
-        result = value
-        get = value.get
-        for name, leaf, part, is_required in members:
-            item = get(name, DOUBT)
-            if item is DOUBT:
-                if is_required:
-                    return DOUBT
-                continue
-            left -= 1
-            if type(item) is not leaf:
-                fitted = part(item)
-                if fitted is DOUBT:
-                    return DOUBT
-                if fitted is not item:
-                    if result is value:
-                        result = value.copy()
-                    result[name] = fitted
-        return DOUBT if left else result  # members that the schema does not name may hold anything
-
-    return look
+def valued(thing: Any) -> Any:
+    """A thing of Python as a value, or DOUBT."""
+    try:
+        return from_python(thing)
+    except BadValue:
+        return DOUBT
 
 
-def _list(part: Look, least: int) -> Look:
-    def look(value: Any) -> Any:
-        if type(value) is not list or len(value) < least:
-            return DOUBT
-        result = value
-        for index, item in enumerate(value):
-            fitted = part(item)
-            if fitted is not item:
-                if fitted is DOUBT:
-                    return DOUBT
-                if result is value:
-                    result = value.copy()
-                result[index] = fitted
-        return result
-
-    return look
+def accepted(number: Any) -> Any:
+    """A number of Python as a decimal value, or None where there is something to say about it."""
+    try:
+        found = DECIMALS.create_decimal(repr(number) if type(number) is float else number)
+    except DecimalException:
+        return None
+    return found if found and found.is_finite() else None
 
 
-def _number(low: Any) -> Look:
-    def look(value: Any) -> Any:
-        kind = type(value)
-        if kind is int:
-            value = Decimal(value)
-        elif kind is not Decimal:
-            return DOUBT
-        return value if low is None or value >= low else DOUBT
-
-    return look
+def has_surrogate(text: str) -> bool:
+    """Whether a text that is not ASCII has half a character in it."""
+    return _SURROGATE.search(text) is not None
 
 
-def _integer(low: Any) -> Look:
-    def look(value: Any) -> Any:
-        return value if type(value) is int and value >= low else DOUBT
+class _Code:
+    """The functions of one schema: one for each object and list in it."""
 
-    return look
+    def __init__(self, document: Document, full: Callable[[Any], Callable[[Any], Any]], fresh: bool) -> None:
+        self.document = document
+        self.full = full
+        self.fresh = fresh
+        self.functions: list[ast.stmt] = []
+        self.constants: dict[str, Any] = {}
+        self.parts = 0
+
+    def function(self, schema: Any) -> Quick:
+        """The compiled function of the whole."""
+        whole = self.define([*self.part(schema, 0), *_lines("return x")])
+        module = ast.fix_missing_locations(ast.Module(body=self.functions, type_ignores=[]))
+        namespace: dict[str, Any] = {"__builtins__": {}, **_NAMESPACE, **self.constants}
+        exec(compile(module, "<schema>", "exec"), namespace)  # noqa: S102 (a tree of ours, as in `evaluate`)
+        found: Quick = namespace[whole]
+        return found
+
+    def define(self, body: list[ast.stmt]) -> str:
+        """A new function of `x` and `left`; its name."""
+        name = f"f{len(self.functions)}"
+        head = ast.arguments([], [ast.arg("x"), ast.arg("left")], None, [], [], None, [])
+        self.functions.append(ast.FunctionDef(name, head, body, [], None))
+        return name
+
+    def constant(self, value: Any) -> str:
+        """A name of ours for a value."""
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+    def part(self, schema: Any, depth: int) -> list[ast.stmt]:
+        """Statements that leave in `x` what the schema makes of it, or return DOUBT."""
+        try:
+            return self.plain(schema, depth)
+        except _NotPlain:
+            first = "x = valued(x)\nif x is DOUBT: return DOUBT\n" if self.fresh else ""
+            return _lines(f"{first}x = {self.constant(self.full(schema))}(x)\nif x is DOUBT: return DOUBT")
+
+    def plain(self, schema: Any, depth: int) -> list[ast.stmt]:
+        """`part` for what is known here."""
+        self.parts += 1
+        if not isinstance(schema, dict) or depth > _DEEPEST or self.parts > _LARGEST:
+            raise _NotPlain
+        said = {word for word in schema.keys() - _IDLE if not word.startswith("x-")}
+        if "$ref" in said:
+            target = self.document.target(schema["$ref"])
+            if said != {"$ref"} or self.document.is_recursive(target):
+                raise _NotPlain
+            return self.part(target, depth + 1)
+        name = schema.get("type")
+        if not isinstance(name, str) or name not in _BELONGS or not said - {"type"} <= _BELONGS[name]:
+            raise _NotPlain
+        match name:
+            case "object":
+                return _lines(f"x = {self.object(schema, depth)}(x, left)\nif x is DOUBT: return DOUBT")
+            case "array":
+                if "items" not in schema:
+                    raise _NotPlain
+                return _lines(f"x = {self.list(schema, depth)}(x, left)\nif x is DOUBT: return DOUBT")
+            case "number":
+                return _lines(self.number(schema))
+            case _:
+                return _lines(self.scalar(schema, name))
+
+    def number(self, schema: dict[str, Any]) -> str:
+        if self.fresh:
+            text = (
+                "k = type(x)\n"
+                "if k is int:\n    if not MIN_INT <= x <= MAX_INT: return DOUBT\n    x = Decimal(x)\n"
+                "elif k is Decimal or k is float:\n    x = accepted(x)\n    if x is None: return DOUBT\n"
+                "else: return DOUBT\n"
+            )
+        else:
+            text = "k = type(x)\nif k is int: x = Decimal(x)\nelif k is not Decimal: return DOUBT\n"
+        return text + self.at_least(schema)
+
+    def at_least(self, schema: dict[str, Any]) -> str:
+        if "minimum" not in schema:
+            return ""
+        if type(schema["minimum"]) not in (int, Decimal):
+            raise _NotPlain
+        return f"if x < {self.constant(schema['minimum'])}: return DOUBT\n"
+
+    def scalar(self, schema: dict[str, Any], name: str) -> str:
+        text = f"if type(x) is not {_PLAIN[name]}: return DOUBT\n"
+        if name == "integer":
+            if self.fresh:
+                text += "if not MIN_INT <= x <= MAX_INT: return DOUBT\n"
+            text += self.at_least(schema)
+        if name == "string":
+            if "enum" in schema:
+                if not all(type(each) is str for each in schema["enum"]):
+                    raise _NotPlain
+                text += f"if x not in {self.constant(frozenset(schema['enum']))}: return DOUBT\n"
+            if schema.get("minLength", 0):
+                text += f"if len(x) < {int(schema['minLength'])}: return DOUBT\n"
+            if self.fresh and "enum" not in schema:
+                text += "left[0] -= len(x)\nif not x.isascii() and has_surrogate(x): return DOUBT\n"
+        return text
+
+    def object(self, schema: dict[str, Any], depth: int) -> str:
+        """A function for an object: members that the schema does not name may hold anything, so they are in doubt."""
+        properties = schema.get("properties", {})
+        required = set(schema.get("required", ()))
+        if required - properties.keys():
+            raise _NotPlain
+        body = _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
+        body += _lines("r = v.copy()\nleft[0] -= 16 * n" if self.fresh else "r = v")
+        for name, each in properties.items():
+            key = self.constant(name)
+            read = _lines(f"x = v.get({key}, DOUBT)")
+            inner = self.part(each, depth + 1)
+            changed = isinstance(each, dict) and each.get("type") not in _PLAIN
+            if changed and self.fresh:
+                inner += _lines(f"r[{key}] = x")
+            elif changed:
+                before = _lines("o = x")
+                after = _lines(f"if x is not o:\n    if r is v: r = v.copy()\n    r[{key}] = x")
+                inner = [*before, *inner, *after]
+            inner += _lines("n -= 1")
+            if name not in required:
+                inner = [ast.If(_expression("x is not DOUBT"), inner, [])]
+            body += [*read, *inner]
+        body += _lines("return DOUBT if n else r")
+        return self.define(body)
+
+    def list(self, schema: dict[str, Any], depth: int) -> str:
+        least = int(schema.get("minItems", 0))
+        body = _lines(f"if type(x) is not list or len(x) < {least}: return DOUBT\nv = x\nr = v\ni = -1\n")
+        if self.fresh:
+            body += _lines("r = []\nleft[0] -= 16 * len(v)\nif left[0] < 0: return DOUBT")
+        loop = self.part(schema["items"], depth + 1)
+        if self.fresh:
+            loop += _lines("r.append(x)")
+        else:
+            loop = [
+                *_lines("i += 1\no = x"),
+                *loop,
+                *_lines("if x is not o:\n    if r is v: r = v.copy()\n    r[i] = x"),
+            ]
+        body.append(ast.For(ast.Name("x", ast.Store()), ast.Name("v", ast.Load()), loop, []))
+        body += _lines("return r")
+        return self.define(body)
 
 
-def _text(least: int, wanted: frozenset[str] | None) -> Look:
-    def look(value: Any) -> Any:
-        if type(value) is not str or len(value) < least:
-            return DOUBT
-        return value if wanted is None or value in wanted else DOUBT
-
-    return look
+def _lines(text: str) -> list[ast.stmt]:
+    """Statements of ours; the text is made in this file of names of ours and numbers."""
+    return ast.parse(text).body
 
 
-def _of_kind(kind: type) -> Look:
-    def look(value: Any) -> Any:
-        return value if type(value) is kind else DOUBT
+def _expression(text: str) -> ast.expr:
+    return ast.parse(text, mode="eval").body
 
-    return look
+
+_NAMESPACE: Final = {
+    "DOUBT": DOUBT,
+    "Decimal": Decimal,
+    "NoneType": type(None),
+    "MIN_INT": MIN_INT,
+    "MAX_INT": MAX_INT,
+    "accepted": accepted,
+    "valued": valued,
+    "has_surrogate": has_surrogate,
+    "str": str,
+    "int": int,
+    "bool": bool,
+    "float": float,
+    "dict": dict,
+    "list": list,
+    "type": type,
+    "len": len,
+}

@@ -1,0 +1,104 @@
+"""What is told at once is what the long way says: the same values, changed in the same way."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowlang.schema import DOUBT, conformer
+from flowlang.values import BadValue, Duration, from_python
+from flowlang.values.writing import _quickly, _wire
+
+SCHEMA = {
+    "type": "object",
+    "required": ["id", "total"],
+    "properties": {
+        "id": {"type": "string", "minLength": 2},
+        "total": {"type": "number", "minimum": 0},
+        "kind": {"type": "string", "enum": ["a", "b"]},
+        "paid": {"type": "boolean", "x-pii": True},
+        "mail": {"type": "string", "format": "email"},
+        "lines": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/Line"}},
+    },
+    "$defs": {
+        "Line": {
+            "type": "object",
+            "required": ["qty"],
+            "properties": {
+                "qty": {"type": "integer", "minimum": 1},
+                "price": {"type": "number"},
+                "inner": {"$ref": "#/$defs/Line"},
+            },
+        }
+    },
+}
+
+words = st.sampled_from(["a", "b", "ab", "é\u2028", "\ud800", "x@example.org", ""])
+numbers = st.sampled_from([0, 1, -1, 2**63, 1.5, 0.0, -0.0, float("inf"), Decimal("3.0"), Decimal("1e400"), True, None])
+lines = st.recursive(
+    st.fixed_dictionaries({"qty": numbers}, optional={"price": numbers, "more": words}),
+    lambda inner: st.fixed_dictionaries({"qty": numbers}, optional={"inner": inner}),
+    max_leaves=3,
+)
+things = st.fixed_dictionaries(
+    {"id": words | numbers, "total": numbers},
+    optional={
+        "kind": words,
+        "paid": numbers,
+        "mail": words,
+        "lines": st.lists(lines, max_size=3) | numbers,
+        "x": words,
+    },
+)
+
+
+@given(things)
+@settings(max_examples=1000, deadline=None)
+def test_what_is_taken_is_what_the_gate_and_the_contract_make_of_it(thing: Any) -> None:
+    known = conformer(SCHEMA)
+    taken = known.take(thing)
+    try:
+        fitted, problems = known(from_python(thing))
+    except BadValue:
+        assert taken is DOUBT
+        return
+    if taken is not DOUBT:
+        assert problems == ()
+        assert repr(taken) == repr(fitted)
+
+
+def test_what_plainly_fits_is_taken_as_a_copy() -> None:
+    thing = {"id": "o-1", "total": 3, "lines": [{"qty": 1, "price": 2.5}]}
+    taken = conformer(SCHEMA).take(thing)
+    assert taken == {"id": "o-1", "total": Decimal(3), "lines": [{"qty": 1, "price": Decimal("2.5")}]}
+    assert type(taken["total"]) is Decimal
+    taken["lines"][0]["qty"] = 9
+    assert thing["lines"] == [{"qty": 1, "price": 2.5}]
+
+
+@pytest.mark.parametrize("thing", [{"id": "o" * 20_000_000, "total": 1}, {"id": "ab", "total": 1, "x": 1}, [], None])
+def test_what_is_large_or_has_more_than_the_contract_says_is_left_to_the_long_way(thing: Any) -> None:
+    assert conformer(SCHEMA).take(thing) is DOUBT
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.text(max_size=5)
+    | st.sampled_from(["$", "$x", "\x7f", "é"])
+    | st.decimals(allow_nan=False, allow_infinity=False, places=3)
+    | st.sampled_from([Decimal("1e40"), Decimal("-0.0"), Decimal("1e-300")])
+    | st.builds(Duration, st.integers(0, 9)),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.just("$a"), inner, max_size=3),
+)
+
+
+@given(values, st.booleans())
+@settings(max_examples=1000, deadline=None)
+def test_the_text_of_a_value_does_not_depend_on_the_library(value: Any, merged: bool) -> None:
+    assert _quickly(value, merged) == _wire(value, merged)
