@@ -214,7 +214,7 @@ def _edge(graph: graphviz.Digraph, edge: Edge, names: dict[str, str], frames: di
     tail = names[edge.source] + (f":p{edge.source_slot}:s" if edge.source_slot >= 0 else "")
     head = names[edge.target] + (f":p{edge.target_slot}:n" if edge.target_slot >= 0 else "")
     if edge.kind == "again":  # beside what it goes round
-        tail, head = f"{tail}:e", f"{head}:e"
+        tail, head = f"{tail}:w", f"{head}:w"
     look = dict(ARROWS[edge.kind])
     if edge.label:
         look["label"] = _text("\n".join(f"\u00a0{line}\u00a0" for line in fitted(edge.label, 24, 3)))

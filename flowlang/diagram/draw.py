@@ -11,6 +11,7 @@ the parameters of a child flow) is not drawn: where such a value is used, its te
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
@@ -231,7 +232,8 @@ class _Drawing:
     def framed(self, frame: Scope, inside: Callable[[], _Ends], ends: _Ends) -> _Ends:
         """What `inside` draws, with a frame around it."""
         outside, before = self.scope, len(self.nodes)
-        self.scopes.append(replace(frame, parent=outside))
+        label, detail, tooltip = self.own(frame.label), self.own(frame.detail), self.own(frame.tooltip)
+        self.scopes.append(replace(frame, parent=outside, label=label, detail=detail, tooltip=tooltip))
         self.scope = frame.id
         if frame.service:
             self.services.setdefault(frame.service)
@@ -393,7 +395,8 @@ class _Drawing:
     def node(self, node: Node, ends: _Ends) -> _Ends:
         """Put `node` where `ends` lead to, inside the frame being drawn; returns its one loose end."""
         assert node.id not in self.nodes, f"two blocks with the path {node.id}"
-        self.nodes[node.id] = replace(node, scope=self.scope)
+        label, detail, tooltip = self.own(node.label), self.own(node.detail), self.own(node.tooltip)
+        self.nodes[node.id] = replace(node, label=label, detail=detail, tooltip=tooltip, scope=self.scope)
         if node.service:
             self.services.setdefault(node.service)
         for end in ends:
@@ -407,7 +410,13 @@ class _Drawing:
         while id in self.edges:  # two empty cases of a switch lead to the same place
             id = f"{end.source}->{target}~{number}"
             number += 1
-        self.edges[id] = Edge(id, end.source, target, end.kind, end.label, end.tooltip, end.scope, end.slot, slot)
+        label, tooltip = self.own(end.label), self.own(end.tooltip)
+        self.edges[id] = Edge(id, end.source, target, end.kind, label, tooltip, end.scope, end.slot, slot)
+
+    def own(self, text: str) -> str:
+        """`text` in the words of the child flow that is drawn: `charge.id`, which is `pay/charge.id` outside of it. What is
+        before or after a division sign has a space on both sides."""
+        return re.sub(rf"(?<![\w/.]){re.escape(self.child)}(?=[^\W\d])", "", text) if self.child else text
 
 
 def _scope_of(path: str) -> str:

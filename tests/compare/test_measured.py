@@ -120,21 +120,103 @@ scope s {
 } catch No -> step w = d.act(id: id) { compensate d.undo(id: id) }
 step z = c.act(id: id, n: n) { compensate c.undo(id: id) }
 """
-FLOWS = {"row": ROW, "fork": FORK, "switch": SWITCH, "wait": WAIT, "scope": SCOPE}
+EACH = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+for each m in [1, 2, 3] { step y = b.act(id: id, n: m) { compensate b.undo(id: id) } }
+step z = c.act(id: id, n: n) { compensate c.undo(id: id) }
+"""
+PARALLEL = EACH.replace("[1, 2, 3]", "[1, 2, 3] parallel 2")
+REPEAT = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+repeat with k = 1 {
+  step y = b.act(id: id, n: k) { compensate b.undo(id: id) }
+  next k = k + 1
+} until k > 2 every 1h at most 5
+step z = c.act(id: id, n: n) { compensate c.undo(id: id) }
+"""
+ANY = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+fork {
+  step y = b.act(id: id) { compensate b.undo(id: id) }
+  step v = c.act(id: id) { compensate c.undo(id: id) }
+} join any
+step z = d.act(id: id, n: n) { compensate d.undo(id: id) }
+"""
+RETRY = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+scope s {
+  step y = b.act(id: id) { compensate b.undo(id: id) }
+  step v = c.act(id: id) { compensate c.undo(id: id) }
+} retry 1 backoff 1s..1s on No
+step z = d.act(id: id, n: n) { compensate d.undo(id: id) }
+"""
+CLAUSES = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+scope s {
+  step y = b.act(id: id) { compensate b.undo(id: id) }
+  step v = c.act(id: id) { compensate c.undo(id: id) }
+} on event "b.told" as stop where stop.id == id -> {}
+  compensate { step back = c.undo(id: id) }
+step z = d.act(id: id, n: n) { compensate d.undo(id: id) }
+"""
+REGION = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+orchestrate at b {
+  step y = b.act(id: id) { compensate b.undo(id: id) }
+  step v = c.act(id: id) { compensate c.undo(id: id) }
+}
+step z = d.act(id: id, n: n) { compensate d.undo(id: id) }
+"""
+COMMIT = """
+step x = a.act(id: id) { compensate a.undo(id: id) }
+commit
+step y = b.act(id: id)
+step z = c.act(id: id, n: n)
+"""
+FLOWS = {
+    "row": ROW,
+    "fork": FORK,
+    "switch": SWITCH,
+    "wait": WAIT,
+    "scope": SCOPE,
+    "each": EACH,
+    "parallel": PARALLEL,
+    "repeat": REPEAT,
+    "any": ANY,
+    "retry": RETRY,
+    "clauses": CLAUSES,
+    "region": REGION,
+    "commit": COMMIT,
+}
+PAUSING = ("repeat", "retry")
 RATES = Rates(branches={"switch1": (0.0, 1.0), "told": (1.0, 0.0)})
-STEPS = {"row": "xyz", "fork": "xyvwz", "switch": "xvz", "wait": "xyz", "scope": "xyvz"}
-CASES = [(name, fail) for name in FLOWS for fail in ("", *STEPS[name])]
+FAILING = {  # the calls that are made to fail, by path
+    "row": "x y z",
+    "fork": "x y v w z",
+    "switch": "x v z",
+    "wait": "x y z",
+    "scope": "x y v z",
+    "each": "x m[0]/y m[2]/y z",
+    "parallel": "x m[0]/y z",
+    "repeat": "x repeat1[0]/y repeat1[1]/y z",
+    "any": "x y v z",
+    "retry": "x y v z",
+    "clauses": "x y v z",
+    "region": "x y v z",
+    "commit": "x",
+}
+CASES = [(name, fail) for name in FLOWS for fail in ("", *FAILING[name].split())]
 
 
 @pytest.mark.parametrize("name, fail", CASES, ids=[f"{name}-{fail or 'well'}" for name, fail in CASES])
 def test_what_is_computed_is_what_a_run_does(name: str, fail: str) -> None:
     made = flow(FLOWS[name])
     told = name == "wait" and fail != "x"
-    services = measured(made, Choreographed, fail, told, False)
+    services = measured(made, Choreographed, fail, told, name in PAUSING)
     played = computed(made, "choreograph", RATES, fail)
     assert (played.status, len(played.deliveries)) == (services.status, services.sends)
     assert len({one.id for one in played.deliveries}) == services.published
-    central = measured(made, Orchestrated, fail, told, False)
+    central = measured(made, Orchestrated, fail, told, name in PAUSING)
     played = computed(made, "orchestrate", RATES, fail)
     assert (played.status, len(played.deliveries)) == (central.status, 2 * central.calls)
 

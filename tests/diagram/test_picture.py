@@ -375,6 +375,13 @@ def test_a_child_flow_is_a_frame_that_its_returns_leave() -> None:
     assert [n.label for n in picture.nodes if n.kind in ("let", "return")] == ["return", "rate = 2", "return"]
 
 
+def test_a_child_flow_is_drawn_in_its_own_words() -> None:
+    body = own("f/pay/return", "pay/return", "pay/a.n + order.pay/2")
+    picture = draw(flow("f", child("f/pay", "settle", step("f/pay/a", "x.do", input="{ id: pay/id }"), body)))
+    assert next(node.detail for node in picture.nodes if node.kind == "return") == "a.n + order.pay/2"
+    assert "a = x.do(id: id)" in next(node.tooltip for node in picture.nodes if node.kind == "step").split("\n")
+
+
 def test_a_child_flow_with_its_own_compensation_is_undone_by_one_step() -> None:
     body = seq(child("f/pay", "settle", step("f/pay/a", "x.do", "x.undo")))
     picture = draw(flow("f", ir.Undoing("f/pay:compensate", body, seq(step("f/pay", "y.back")), "")))
