@@ -108,11 +108,25 @@ def together(flows: Sequence[Front]) -> list[Diagnostic]:
     """What is wrong with several flows, or with one, that only shows where they are seen together."""
     from flowlang.check.across import across
 
+    return list(across(list(_children(flows).values())))
+
+
+def travelling(whole: Front) -> list[Diagnostic]:
+    """What is said of personal data in a flow that can be choreographed; nothing of one that cannot. It asks the tables, and
+    so takes longer than a `check` that only asks the flow."""
+    from flowlang.personal import personal
+
+    if any(one.choreography_only or one.severity == "error" for front in every(whole) for one in front.found):
+        return []
+    return list(personal(_children(every(whole))[whole.source]))
+
+
+def _children(flows: Sequence[Front]) -> dict[Source, Child]:
     known: dict[Source, dict[str, Child | None]] = {one.source: {} for one in flows}
     children = {one.source: Child(one.flow, one.contracts, known[one.source]) for one in flows if one.flow is not None}
     for one in flows:
         known[one.source].update({name: children.get(used.source) for name, used in one.flows.items()})
-    return list(across(list(children.values())))
+    return children
 
 
 # `check` runs on every save and stops here, so what follows is imported when it is asked for.

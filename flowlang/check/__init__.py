@@ -63,5 +63,5 @@ def _families(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[D
     yield from errors(flow, contracts, flows)
     yield from types(flow, contracts, flows)
     yield from saga(flow, contracts, flows)
-    yield from commit(flow, contracts, flows)
+    yield from commit(flow, flows)
     yield from time(flow, contracts)

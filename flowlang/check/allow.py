@@ -16,6 +16,9 @@ from flowlang.check.words.style import AllowOfNothing, AllowUnclear, AllowWithou
 from flowlang.diagnostic import Diagnostic
 from flowlang.source import Source, Span, line_starts
 
+ASKED_LATER = ("FL0606",)
+"""What is only asked for under `--mode choreograph`: a comment that accepts it is not idle without."""
+
 WORDS = re.compile(r"#\s*flowlang:\s*(?:allow\s+(?P<code>\w+)\s*(?:--(?P<reason>.*))?$)?")
 TEXT = re.compile(r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^"'#])*""")
 
@@ -46,6 +49,8 @@ def accept(found: list[Diagnostic], source: Source, *, choreograph: bool) -> lis
             left.remove(able[0])
             if not comment.reason:
                 left.append(AllowWithoutReason(span=comment.span, accepted=comment.code))
+        elif comment.code in ASKED_LATER and not choreograph:
+            continue
         elif here or not broken:  # an error may be all that keeps the finding from being made
             why = "an error cannot be accepted" if here else f"line {comment.line} has no such finding"
             left.append(AllowOfNothing(span=comment.span, accepted=comment.code, why=why))

@@ -8,11 +8,11 @@ come to an end besides: it waits for nothing that may never come.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from flowlang.check.errors import LIMIT, Raising
+from flowlang.check.errors import LIMIT
 from flowlang.check.resolve import Child, Flows, child_of
-from flowlang.check.walk import bodies, listening, opening, statements
+from flowlang.check.walk import bodies, listening, loses, opening, statements
 from flowlang.check.words.commit import (
     ChildCommits,
     CommitTwice,
@@ -21,7 +21,6 @@ from flowlang.check.words.commit import (
     MisplacedCommit,
     NotInUndo,
 )
-from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic, Label
 from flowlang.language import tree
 from flowlang.source import Span
@@ -30,19 +29,18 @@ BEHIND = "after `commit` nothing is undone any more, so nothing takes a failure 
 UNDOING = "an undo cannot be undone, so nothing takes a failure but a `catch` inside of it"
 
 
-def commit(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:
+def commit(flow: tree.Flow, flows: Flows) -> Iterator[Diagnostic]:
     """Findings about the point of no return, and about blocks that undo."""
     undos = [each.undo for each in statements(flow.body) if isinstance(each, tree.Scope) and each.undo is not None]
     undoing = {id(inner) for undo in undos for inner in statements(undo)}
     first = next((each for each in flow.body.statements if isinstance(each, tree.Commit)), None)
     yield from _commits(flow, first, undoing)
-    raising = Raising(contracts, flows)
     for undo in undos:
-        yield from _Firm(raising, UNDOING, None).block(undo)
+        yield from _Firm(flows, UNDOING, None).block(undo)
     late = False
     for statement in flow.body.statements:
         if late and first is not None:
-            yield from _Firm(raising, BEHIND, Label(first.span, "the point of no return")).statement(statement)
+            yield from _Firm(flows, BEHIND, Label(first.span, "the point of no return")).statement(statement)
             continue
         late = statement is first
         for inner in statements(tree.Block((statement,), statement.span)):
@@ -78,9 +76,11 @@ class _Firm:
     """A place where nothing may fail. `names` are the errors that a `catch` around takes, and `all` says that one takes
     any. `why` is one of the two reasons."""
 
-    raising: Raising
+    flows: Flows
     why: str
     since: Label | None
+    above: tuple[int, ...] = ()  # the flows whose bodies are under way
+    clean: set[tuple[int, frozenset[str], bool]] = field(default_factory=set)  # those that hold nothing wrong
     names: frozenset[str] = frozenset()
     all: bool = False
 
@@ -98,8 +98,8 @@ class _Firm:
         match statement:
             case tree.Step():
                 yield from self.step(statement)
-            case tree.Fork(join="any" | "some"):
-                if not self.all:
+            case tree.Fork():
+                if loses(statement) and not self.all:
                     join = "any" if statement.need is None else str(statement.need.value)
                     span = opening(statement.span, "fork") if statement.need is None else statement.need.span
                     yield self.fails(span, f"`join {join}`", "fails when too few of its branches are ok", "catch as e")
@@ -140,22 +140,36 @@ class _Firm:
             yield from self.block(catch.body)
 
     def step(self, step: tree.Step) -> Iterator[Diagnostic]:
-        child = child_of(step.call, self.raising.flows)
-        if self.undoing:
+        if self.undoing and not self.above:  # a flow that is run here may as well run elsewhere
             if step.undo is not None:
                 yield IdleInUndo(span=step.undo.span, clause="compensate", why="an undo is not undone")
             if step.retry is not None:
                 yield IdleInUndo(span=step.retry.span, clause="retry", why="it is repeated until it succeeds anyway")
-        if child is None:
+        child = child_of(step.call, self.flows)
+        if child is not None:
+            yield from self.child(child, step.call.service.span.to(step.call.operation.span))
+
+    def child(self, child: Child, span: Span) -> Iterator[Diagnostic]:
+        """A flow that is run here may fail no more than what stands here, and may wait no longer."""
+        flow, key = f"`flow.{child.flow.name.text}`", (id(child.flow), self.names, self.all)
+        if id(child.flow) in self.above:
+            if not self.takes(LIMIT):
+                yield self.fails(span, flow, f"fails with `{LIMIT}` when it runs itself too often", f"catch {LIMIT}")
             return
-        span = step.call.service.span.to(step.call.operation.span)
-        name = child.flow.name.text
-        raised = self.raising.child(step.call).errors
-        leaving = sorted(error for error, services in raised.items() if "" in services and not self.takes(error))
-        if leaving:
-            yield self.fails(span, f"`flow.{name}`", f"can fail with `{leaving[0]}`", f"catch {leaving[0]}")
-        if self.undoing:
-            yield from self.endless(child, span)
+        if key in self.clean:
+            return
+        inside = replace(self, flows=child.flows, above=(*self.above, id(child.flow)))
+        found = next(inside.block(child.flow.body), None)
+        since = () if self.since is None else (self.since,)
+        match found:
+            case FailsTooLate():
+                fact, related = f"holds {found.what}, which {found.fact}", (Label(found.span, "here"), *since)
+                yield found.but(span=span, related=related, what=flow, fact=fact)
+            case NotInUndo():
+                what, related = f"run {flow}, because it would {found.what}", (Label(found.span, "here"),)
+                yield found.but(span=span, related=related, what=what)
+            case _:
+                self.clean.add(key)
 
     def waiting(self, statement: tree.Statement) -> Iterator[Diagnostic]:
         """What a block that undoes may not hold, because it may never come to an end, or decides what is decided."""
@@ -167,16 +181,6 @@ class _Firm:
         if isinstance(statement, tree.Scope) and statement.limit is not None:
             why = "what is interrupted would have to be undone, and an undo is not undone"
             yield NotInUndo(span=statement.limit.time.span, what="have a time limit", why=why)
-
-    def endless(self, child: Child, span: Span) -> Iterator[Diagnostic]:
-        for statement in statements(child.flow.body):
-            places = [heard.event.span for heard in listening(statement)]
-            places += [statement.span] if isinstance(statement, tree.Commit) else []
-            if places:
-                related = (Label(places[0], "here"),)
-                what = f"run `{child.flow.name.text}`, which {'commits' if isinstance(statement, tree.Commit) else 'waits'}"
-                yield NotInUndo(span=span, related=related, what=what, why=ENDS)
-                return
 
 
 ENDS = "an undo has to come to an end, and an event may never come"

@@ -14,7 +14,7 @@ from typing import assert_never
 from flowlang.check.errors import LIMIT
 from flowlang.check.resolve import Child, Flows, child_of, operation_of
 from flowlang.check.walk import arguments as arguments_of
-from flowlang.check.walk import bodies, branch_body, opening, reads, statements, ways
+from flowlang.check.walk import bodies, branch_body, loses, opening, reads, statements, ways
 from flowlang.check.words.saga import (
     NothingToUndo,
     NothingUndoes,
@@ -111,7 +111,7 @@ class _Undoing:
         failing = [self.failing(branch_body(branch)) for branch in fork.branches]
         able = [number for number, span in enumerate(failing) if span is not None]
         outer = self.latch
-        if fork.join in ("any", "some"):
+        if loses(fork):
             head = opening(fork.span, "fork") if fork.need is None else fork.need.span
             self.latch = Label(head, "a branch that comes too late is undone")
         for number, branch in enumerate(fork.branches):

@@ -15,7 +15,7 @@ from flowlang.check.data import Known, Names, Way, come_together, optional, unse
 from flowlang.check.names import Arm, Declared, declarations, listed, meant, parts_of
 from flowlang.check.resolve import Flows, data_of, input_of, output_of
 from flowlang.check.switch import cases
-from flowlang.check.walk import Listening, branch_body, reads
+from flowlang.check.walk import Listening, branch_body, loses, reads
 from flowlang.check.words.data import Unreachable
 from flowlang.check.words.saga import UndoReadsAbsent
 from flowlang.check.words.types import (
@@ -227,7 +227,7 @@ class _Typing:
             self.undoing = False
 
     def fork(self, fork: tree.Fork, names: Names) -> bool:
-        ended, losing = False, fork.join in ("any", "some")
+        ended, losing = False, loses(fork)
         outer, self.yields = self.yields, []  # out of place there, which is found by `loops`
         after: dict[str, Known] = {}
         for number, branch in enumerate(fork.branches):

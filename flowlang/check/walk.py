@@ -71,6 +71,14 @@ def branch_body(branch: tree.Branch | tree.Statement) -> tree.Block:
     return branch.body if isinstance(branch, tree.Branch) else tree.Block((branch,), branch.span)
 
 
+def loses(fork: tree.Fork) -> bool:
+    """Whether the fork goes on without some of its branches, which are taken back: `join 2` of two is `join all`."""
+    need = {"any": 1, "some": 0}.get(fork.join)
+    if need is None:
+        return False
+    return (need if fork.need is None else fork.need.value) < len(fork.branches)
+
+
 def returns(block: tree.Block) -> bool:
     """Whether every way through `block` comes to a `return`. A `fail` is none: what catches it may go on."""
     return any(_returns(statement) for statement in block.statements)

@@ -61,6 +61,10 @@ def seen(flow: ir.Flow, tables: Mapping[str, Table]) -> tuple[Sight, ...]:
     for service in sorted(tables):
         table = tables[service]
         reads = reads_of(expression for row in table.rows for expression in expressions(row))
+        if service == flow.owner:  # which decides whether the run starts, and under which key
+            begin = None if flow.start is None else flow.start.where
+            for name, paths in reads_of(each for each in (flow.key, begin) if each is not None).items():
+                reads.setdefault(name, set()).update(paths)
         made = {row.name for row in table.rows if isinstance(row, StepRow)} & set(known)
         given = set(_given(flow)) if service == flow.owner else set()
         bound = {name for row in table.rows for name in _bound(row)}

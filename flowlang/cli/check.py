@@ -12,7 +12,7 @@ from flowlang.cli.compiled import told
 from flowlang.cli.files import Project, opened, project_of
 from flowlang.cli.screen import colour, data, talk
 from flowlang.cli.status import DONE, FINDINGS
-from flowlang.compile import fronts
+from flowlang.compile import fronts, travelling
 from flowlang.diagnostic import Diagnostic
 from flowlang.source import Source
 
@@ -69,5 +69,7 @@ def findings(files: Sequence[str], *, choreograph: bool) -> list[Diagnostic]:
         project.add(name, source)
         sources.setdefault(project.root, []).append(source)
     for root, given in sources.items():
-        found += told(fronts(given, projects[root]), choreograph=choreograph)
+        whole = fronts(given, projects[root])
+        also = [one for front in whole for one in travelling(front)] if choreograph else []
+        found += told(whole, choreograph=choreograph, also=also)
     return found

@@ -40,12 +40,12 @@ def checked(name: str, *, choreograph: bool = False) -> Front:
     return whole
 
 
-def told(given: Sequence[Front], *, choreograph: bool) -> list[Diagnostic]:
+def told(given: Sequence[Front], *, choreograph: bool, also: Sequence[Diagnostic] = ()) -> list[Diagnostic]:
     """What is wrong with the flows of `given`, with those that they use, and with all of them together, without what
-    comments accept: flow after flow, each finding once. Of what cannot be choreographed in a flow that is only used, the
+    comments accept: flow after flow, each finding once, and `also` where they belong. Of what cannot be choreographed in a flow that is only used, the
     flow that uses it speaks."""
     whole = list(dict.fromkeys(one for front in given for one in every(front)))
-    among = together(whole)
+    among = [*together(whole), *also]
     found: list[Diagnostic] = []
     seen: set[tuple[str, str, int, int]] = set()
     for one in whole:

@@ -183,3 +183,20 @@ def test_a_flow_that_becomes_too_large(project: Path) -> None:
     steps = "\n".join(f"  step s{n} = orders.count()" for n in range(300))
     write(one=f"flow one() {{\n{steps}\n  step again = flow.one()\n}}\n")
     assert found("one.flow") == [("one.flow", 3, "FL0235")]
+
+
+def test_personal_data_is_asked_for_where_services_decide(project: Path) -> None:
+    body = """flow paid(order: Order) {
+  # flowlang: allow FL0606 -- they are one team
+  step pay = payments.charge(orderId: order.id, amount: 1) { compensate none }
+  step count = orders.count()
+  step tell = notifications.send(to: order.email, template: pay.paymentId)
+}
+"""
+    write(paid=body, bare=body.replace("  # flowlang: allow FL0606 -- they are one team\n", "").replace("paid", "bare"))
+    assert found("bare.flow") == []
+    assert found("bare.flow", choreograph=True) == [("bare.flow", 4, "FL0606")]
+    assert found("paid.flow", choreograph=True) == found("paid.flow") == []
+    [one] = findings(["bare.flow"], choreograph=True)
+    assert one.say(one.note) == "`card` at `notifications` and `orders`"
+    assert [label.span.source.name for label in one.related] == ["contracts/payments.yaml"]

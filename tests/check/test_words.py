@@ -15,11 +15,12 @@ from flowlang.contract import Contracts
 from flowlang.diagnostic import Diagnostic, facts_of
 from flowlang.language import parse
 from flowlang.language.yaml import to_yaml
+from flowlang.personal import personal
 from flowlang.source import Source
 
 OURS = {code: word for code, word in words().items() if word.__module__.startswith("flowlang.check.")}
 TYPED = {code: word for code, word in words().items() if word.__module__ == "flowlang.expression.words"}
-FLOWS = {**OURS, **TYPED}
+FLOWS = {code: word for code, word in {**OURS, **TYPED}.items() if code != "FL0606"}  # asked of the tables, below
 ALL = words()
 
 
@@ -84,6 +85,14 @@ def test_comments_accept_findings_in_yaml_too(contracts: Contracts, flows: Flows
         assert codes(above, contracts, flows, "example.flow.yaml") == left
         beside = "\n".join([*lines[:number], f"{lines[number]} {comment}", *lines[number + 1 :]])
         assert codes(beside, contracts, flows, "example.flow.yaml") == left
+
+
+def test_the_examples_of_what_is_asked_of_the_tables(contracts: Contracts) -> None:
+    word = ALL["FL0606"]
+    for text, said in ((word.bad, ["FL0606"]), (word.good, [])):
+        for flow in (parse(Source("a.flow", text))[0], parse(Source("a.flow.yaml", in_yaml(text)))[0]):
+            assert flow is not None and check(flow, contracts) == []
+            assert [one.code for one in personal(Child(flow, contracts, {}))] == said
 
 
 FORMS = {

@@ -164,3 +164,37 @@ class NobodyHears(Diagnostic):
     type: str
     publisher: str
     known: str
+
+
+class PersonalTravels(Diagnostic):
+    """Personal fields of a value travel through services that have no use for them."""
+
+    code = "FL0606"
+    severity = "warning"
+    message = "`{name}` takes personal data to services that do not use it"
+    note = "{fields}"
+    help = (
+        "let others read a value without it, such as the answer of another operation;\n"
+        "`flowlang plan --data` shows who sees what"
+    )
+    explanation = (
+        "In a choreography an event carries the values that later steps need, whole, through every service on the way. A field "
+        "that a contract marks with `x-pii: true` is personal, and a service that sees it without using it is one more place "
+        "from which it can get lost. Under one engine only the engine sees what is not given to a service, so this is "
+        "said under `--mode choreograph` only."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) { compensate payments.refund(orderId: order.id) }
+        step count = orders.count()
+        step tell = notifications.send(to: order.email, template: pay.paymentId) { compensate none }
+        step ship = shipping.arrange(orderId: order.id, to: order.address) { compensate none }
+    """)
+    good = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) { compensate payments.refund(orderId: order.id) }
+        step count = orders.count()
+        step tell = notifications.send(to: order.email, template: "paid") { compensate none }
+        step ship = shipping.arrange(orderId: order.id, to: order.address) { compensate none }
+    """)
+
+    name: str
+    fields: str

@@ -64,7 +64,7 @@ class FailsTooLate(Diagnostic):
         "After `commit`, and in the block that undoes a scope, nothing is undone. A step there is attempted again until it "
         "succeeds, and then an operator is asked. Whatever else can fail is refused: `fail`, a `repeat` that comes to its bound "
         "without `else`, `join any` and `join N`, the time limit of a scope, a flow that fails itself. A `catch` that begins "
-        "there and takes the error makes it possible."
+        "there and takes the error makes it possible. What a flow that is run there holds counts as well."
     )
     bad = example("""
         step pay = payments.charge(orderId: order.id, amount: order.total) { compensate payments.refund(orderId: order.id) }
