@@ -1,317 +1,615 @@
 """Random flows over every statement, well-formed by construction: names are defined where they are read, guarded where
-they may be absent, and errors are caught where they can be raised.
+they may be absent, errors are caught where they can be raised, and after a point of no return nothing fails by intent.
 
-`flow(choices)` draws a tree; `CONTRACTS` is the contract set that it is written against. The simplest draws (zeros) give
-the smallest flow, so `choices.shrink` finds small examples.
+`flow(choices)` draws a flow and those that it runs; `CONTRACTS` is the contract set that they are written against. The
+simplest draws (zeros) give the smallest flow, so `choices.shrink` finds small examples. `pairs(choices)` draws small flows
+instead, one for each construct in each place inside of each other one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from flowlang.expression.tree import Binary, Entry, Expr, Function, Literal, MapOf, Method, Ref, Select, Ternary, Unary
+from flowlang.expression.tree import Entry, Expr, MapOf
 from flowlang.language import tree
-from flowlang.source import Source, Span
 from flowlang.values import Duration
 from flowlang.verify.choices import Choices
+from flowlang.verify.raised import raised
+from flowlang.verify.terms import (
+    CONTRACTS,
+    SERVICES,
+    SPAN,
+    Known,
+    Scope,
+    Terms,
+    literal,
+    name,
+    ref,
+    select,
+    text,
+    unsure,
+)
 
-SERVICES = ("alpha", "beta", "gamma", "delta")
+__all__ = ["CONTRACTS", "SERVICES", "Family", "flow", "pairs"]
 
-_RECORD = "{ type: object, required: [v], properties: { v: { type: integer }, w: { type: integer } } }"
-_INPUT = "{ type: object, required: [x], properties: { x: { type: integer }, y: { type: integer } } }"
-_ORDER = "{ type: object, required: [id, n], properties: { id: { type: string }, n: { type: integer }, m: { type: integer } } }"
-_DATA = "{ type: object, required: [key, n], properties: { key: { type: string }, n: { type: integer } } }"
+BLOCKS = {  # how often each kind of block, and the places in it where statements stand
+    "sequence": (4, ("sequence",)),
+    "fork": (6, ("fork",)),
+    "cancel": (5, ("cancel",)),
+    "some": (7, ("some",)),
+    "switch": (8, ("case", "else")),
+    "wait": (6, ("wait else",)),
+    "race": (6, ("race arm", "race after")),
+    "each": (5, ("each",)),
+    "parallel": (6, ("parallel",)),
+    "repeat": (7, ("repeat", "repeat else")),
+    "catch": (7, ("catch body", "catch handler")),
+    "retry": (5, ("retry body",)),
+    "interrupt": (6, ("interrupt body", "interrupt handler")),
+    "within": (4, ("within body", "within else")),
+    "alongside": (6, ("alongside body", "alongside handler")),
+    "undo": (5, ("undo body", "undo block")),
+    "clauses": (4, ()),
+    "child": (6, ("child",)),
+    "region": (3, ("region",)),
+}
+LEAVES = {"step": 30, "let": 5, "emit": 4, "timer": 3}
+ENDS = ("fail", "return", "commit")
+CLAUSES = ("catch", "retry", "interrupt", "within", "alongside", "undo")
 
-
-def contract(service: str) -> str:
-    """The contract of one of the services that generated flows use."""
-    heard = ", ".join(f"{other}.told" for other in SERVICES if other != service)
-    schemas = f"schemas:\n  Order: {_ORDER}\n" if service == SERVICES[0] else ""
-    return (
-        f"service: {service}\noperations:\n"
-        f"  act: {{ input: {_INPUT}, output: {_RECORD}, errors: {{ E0: zero, E1: one }} }}\n"
-        f"  undo: {{ input: {_INPUT} }}\n"
-        f"  read: {{ effect: none, input: {_INPUT}, output: {_RECORD}, errors: {{ E0: zero }} }}\n"
-        f"events:\n  {service}.told: {{ data: {_DATA}, keep: 7d, to: all }}\n"
-        f"hears: [{heard}]\n{schemas}"
-    )
-
-
-CONTRACTS = {f"{service}.yaml": contract(service) for service in SERVICES}
-
-_SPAN = Span(Source("generated.flow", ""), 0, 0)
+Made = tuple[tree.Statement, Scope, bool]  # a statement, the names that it adds, whether nothing can follow it
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A name in scope. `kind` is `int`, `record` (a result), `event` or `error`; `sure` false when it may be absent."""
+class Family:
+    """A flow, and those that it runs by name."""
 
-    name: str
-    kind: str
-    sure: bool
-
-
-Scope = tuple[Known, ...]
+    flow: tree.Flow
+    others: Mapping[str, tree.Flow]
 
 
-def flow(choices: Choices, depth: int = 3) -> tree.Flow:
+def flow(choices: Choices, depth: int = 3) -> Family:
     """A random flow whose blocks nest up to `depth` deep."""
-    return _Generator(choices, depth).flow()
+    maker = _Maker(choices, depth)
+    made = maker.flow("generated")
+    return Family(made, dict(maker.children))
 
 
-def _name(text: str) -> tree.Name:
-    return tree.Name(text, _SPAN)
-
-
-def _block(statements: list[tree.Statement]) -> tree.Block:
-    return tree.Block(tuple(statements), _SPAN)
-
-
-def _number(value: int) -> Expr:
-    return Literal(value, _SPAN)
-
-
-def _select(of: Expr, name: str, optional: bool = False) -> Expr:
-    return Select(of, name, optional, _SPAN, _SPAN)
-
-
-def _unsure(names: Scope) -> Scope:
-    return tuple(replace(known, sure=False) for known in names)
+def pairs(seed: int = 0) -> Iterator[tuple[str, Family]]:
+    """Small flows with each construct in each place of every other one, where it is allowed there, by `outer / inner`."""
+    places = [(kind, place) for kind, (_, places) in BLOCKS.items() for place in places]
+    places += [("top", "top"), ("top", "committed")]
+    for outer, place in places:
+        for inner in (*LEAVES, *BLOCKS, *ENDS):
+            if inner == "clauses":
+                continue
+            maker = _Maker(Choices(seed), 3, pair=_Pair(outer, place, inner))
+            made = maker.flow("generated")
+            assert maker.pair is not None
+            if maker.pair.placed:
+                yield f"{place} / {inner}", Family(made, dict(maker.children))
+            seed += 1
 
 
 @dataclass(slots=True)
-class _Generator:
+class _Pair:
+    """What is wanted of a flow: a block of the kind `outer` with one of the kind `inner` at its place `place`."""
+
+    outer: str
+    place: str
+    inner: str
+    placed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Here:
+    """Where a statement stands: the names that it sees, how much deeper it may go, whether it may return, whether it stands
+    after a commit or in a compensation block so that it may not fail, and whether it is in the flow's own body."""
+
+    names: Scope
+    depth: int
+    returns: bool = False
+    firm: bool = False
+    undoing: bool = False
+    top: bool = False
+
+    def plus(self, names: Scope) -> _Here:
+        return replace(self, names=(*self.names, *names))
+
+    def inside(self, returns: bool = False, firm: bool | None = None, undoing: bool = False) -> _Here:
+        """In a block of the statement that stands here."""
+        return replace(
+            self,
+            depth=self.depth - 1,
+            returns=self.returns and returns,
+            firm=self.firm if firm is None else firm,
+            undoing=self.undoing or undoing,
+            top=False,
+        )
+
+
+def _block(statements: list[tree.Statement]) -> tree.Block:
+    return tree.Block(tuple(statements), SPAN)
+
+
+@dataclass(slots=True)
+class _Maker:
     choices: Choices
     depth: int
+    pair: _Pair | None = None
+    terms: Terms = field(init=False)
     counts: dict[str, int] = field(default_factory=dict)
     returns: bool = False
     services: set[str] = field(default_factory=set)  # that take part so far
+    children: dict[str, tree.Flow] = field(default_factory=dict)
+    final: dict[str, bool] = field(default_factory=dict)  # whether a child has a commit
+    committed: bool = False
 
-    def flow(self) -> tree.Flow:
+    def __post_init__(self) -> None:
+        self.terms = Terms(self.choices)
+
+    def flow(self, called: str) -> tree.Flow:
         self.returns = self.choices.chance(60)
-        statements, _, ended = self.statements((), self.depth, may_return=True)
+        top = _Here((), self.depth, returns=True, top=True)
+        statements, _, ended = self.pair_top(top) if self.pair else self.statements(top)
         if self.returns and not ended:
-            statements.append(tree.Return(self.number(()), None, _SPAN))
-        order = tree.Param(_name("order"), tree.NamedType(None, _name("Order"), _SPAN), _SPAN)
-        key = _select(Ref("order", _SPAN), "id")
-        uses = (tree.Use("contracts", (tree.Text("*.yaml", _SPAN),), _SPAN),)
-        output = tree.NamedType(None, _name("int"), _SPAN) if self.returns else None
+            statements.append(tree.Return(self.terms.number(()), None, SPAN))
+        params = (tree.Param(name("order"), tree.NamedType(None, name("Order"), SPAN), SPAN),)
+        return self.header(called, params, self.returns, _block(statements))
+
+    def header(self, called: str, params: tuple[tree.Param, ...], returns: bool, body: tree.Block) -> tree.Flow:
+        uses = [tree.Use("contracts", (text("*.yaml"),), SPAN)]
+        if self.children:
+            uses.append(tree.Use("flows", (text("*.flow"),), SPAN))
+        output = tree.NamedType(None, name("int"), SPAN) if returns else None
         owner = self.one_taking_part() if self.services else None
-        return tree.Flow(
-            _name("generated"), uses, (order,), output, None, key, owner, None, _block(statements), None, _SPAN
-        )
+        key = select(ref("order"), "id")
+        return tree.Flow(name(called), tuple(uses), params, output, None, key, owner, None, body, None, SPAN)
+
+    def pair_top(self, top: _Here) -> tuple[list[tree.Statement], Scope, bool]:
+        assert self.pair is not None
+        before, names, _ = self.step(top)
+        statements, top = [before], top.plus(names)
+        if self.pair.outer == "top":
+            if self.pair.place == "committed":
+                statements.append(tree.Commit(None, SPAN))
+                top = replace(top, firm=True)
+            more, added, ended = self.body(top, self.pair.place)
+        else:
+            one, added, ended = self.block(self.pair.outer, top)
+            more = [one]
+        if not ended:
+            after, names, _ = self.step(top.plus(added))
+            more, added = [*more, after], (*added, *names)
+        return [*statements, *more], added, ended
 
     def fresh(self, prefix: str) -> str:
         self.counts[prefix] = self.counts.get(prefix, 0) + 1
         return f"{prefix}{self.counts[prefix]}"
 
-    # ------------------------------------------------------------ expressions
-
-    def number(self, scope: Scope) -> Expr:
-        """A whole number; now and then one that can't be evaluated."""
-        form = self.choices.weighted(
-            ((3, "literal"), (2, "order"), (6, "name"), (3, "sum"), (1, "divide"), (1, "maybe"))
-        )
-        if form == "order":
-            return _select(Ref("order", _SPAN), "n")
-        if form == "maybe":
-            return Method(
-                _select(Ref("order", _SPAN), "m", optional=True),
-                "orValue",
-                (_number(self.choices.below(4)),),
-                _SPAN,
-                _SPAN,
-            )
-        if form == "sum":
-            return Binary("+", self.number(scope), _number(1 + self.choices.below(3)), _SPAN)
-        if form == "divide":
-            return Binary("/", _number(7), self.divisor(scope), _SPAN)
-        if form == "name" and scope:
-            return self.read(self.choices.pick(scope))
-        return _number(self.choices.below(4))
-
-    def divisor(self, scope: Scope) -> Expr:
-        """A number that may be zero, which only a run can tell."""
-        if scope:
-            return self.read(self.choices.pick(scope))
-        return Binary("%", _select(Ref("order", _SPAN), "n"), _number(2), _SPAN)
-
-    def read(self, known: Known) -> Expr:
-        """The number in a name, guarded where the name may be absent."""
-        ref = Ref(known.name, _SPAN)
-        if known.kind == "error":
-            return Function("size", (_select(ref, "name"),), _SPAN, _SPAN)
-        value = ref if known.kind == "int" else _select(ref, "n" if known.kind == "event" else "v")
-        if known.kind == "record" and known.sure and self.choices.chance(20):
-            value = Method(_select(ref, "w", optional=True), "orValue", (_number(1),), _SPAN, _SPAN)
-        if known.sure:
-            return value
-        return Ternary(Function("has", (ref,), _SPAN, _SPAN), value, _number(self.choices.below(3)), _SPAN)
-
-    def guard(self, scope: Scope) -> Expr:
-        form = self.choices.weighted(((4, "compare"), (2, "even"), (1, "has"), (1, "and"), (1, "not")))
-        unsure = [known for known in scope if not known.sure]
-        if form == "has" and unsure:
-            return Function("has", (Ref(self.choices.pick(unsure).name, _SPAN),), _SPAN, _SPAN)
-        if form == "even":
-            return Binary("==", Binary("%", self.number(scope), _number(2), _SPAN), _number(0), _SPAN)
-        if form == "and":
-            return Binary("&&", self.guard(scope), self.guard(scope), _SPAN)
-        if form == "not":
-            return Unary("!", self.guard(scope), _SPAN)
-        return Binary(self.choices.pick((">", "<=")), self.number(scope), _number(self.choices.below(3)), _SPAN)
-
-    def args(self, scope: Scope, extra: Expr | None = None) -> tree.NamedArgs:
-        entries = [Entry("x", self.number(scope), _SPAN)]
-        if extra is not None:
-            entries.append(Entry("y", extra, _SPAN))
-        return tree.NamedArgs(MapOf(tuple(entries), _SPAN), _SPAN)
-
     def at(self) -> tree.Name | None:
         return self.one_taking_part() if self.services and self.choices.chance(20) else None
 
     def one_taking_part(self) -> tree.Name:
-        return _name(self.choices.pick(sorted(self.services)))
+        return name(self.choices.pick(sorted(self.services)))
 
     # ------------------------------------------------------------ statements
 
-    def statements(
-        self, scope: Scope, depth: int, may_return: bool = False, least: int = 1
-    ) -> tuple[list[tree.Statement], Scope, bool]:
+    def body(self, here: _Here, place: str, least: int = 1) -> tuple[list[tree.Statement], Scope, bool]:
+        """The statements at `place` of a block."""
+        pair = self.pair
+        if pair is None:
+            return self.statements(here, least)
+        if place != pair.place or pair.placed or not self.allowed(pair.inner, here):
+            one, names, ended = self.step(here)
+            return [one], names, ended
+        pair.placed = True
+        statements: list[tree.Statement] = []
+        added: Scope = ()
+        if self.choices.chance(50):
+            before, added, _ = self.step(here)
+            statements.append(before)
+        one, names, ended = self.block(pair.inner, here.plus(added))
+        statements, added = [*statements, one], (*added, *names)
+        if not ended and self.choices.chance(50):
+            after, names, _ = self.step(here.plus(added))
+            statements, added = [*statements, after], (*added, *names)
+        return statements, added, ended
+
+    def statements(self, here: _Here, least: int = 1) -> tuple[list[tree.Statement], Scope, bool]:
         """Some statements, the names that they add, and whether nothing can follow them."""
         found: list[tree.Statement] = []
         added: Scope = ()
         for _ in range(least + self.choices.below(3)):
-            statement, names, ended = self.statement((*scope, *added), depth, may_return)
+            statement, names, ended = self.statement(here.plus(added))
             found.append(statement)
             added += names
             if ended:
                 return found, added, True
+            if isinstance(statement, tree.Commit):
+                here = replace(here, firm=True)
         return found, added, False
 
-    def statement(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
-        simple = [(30, "step"), (5, "let"), (4, "emit")]
-        nested = [(6, "sequence"), (12, "fork"), (10, "switch"), (8, "wait"), (12, "scope")]
-        kind = self.choices.weighted(simple if depth <= 0 else simple + nested)
-        if depth < self.depth and self.choices.chance(6):
-            kind = "return" if may_return and self.returns and self.choices.chance(50) else "fail"
-        match kind:
-            case "step":
-                return self.step(scope)
-            case "let":
-                name = self.fresh("n")
-                return tree.Let(_name(name), self.number(scope), None, _SPAN), (Known(name, "int", True),), False
-            case "emit":
-                return self.emit(scope), (), False
-            case "sequence":
-                body, names, ended = self.statements(scope, depth - 1, least=2)
-                return tree.Sequence(_block(body), None, _SPAN), names, ended
-            case "fork":
-                return self.fork(scope, depth)
-            case "switch":
-                return self.switch(scope, depth, may_return)
-            case "wait":
-                return self.wait(scope, depth, may_return)
-            case "scope":
-                return self.scope(scope, depth, may_return)
-            case "return":
-                return tree.Return(self.number(scope), None, _SPAN), (), True
-            case _:
-                message = Literal("why", _SPAN) if self.choices.chance(40) else None
-                return tree.Fail(_name(self.choices.pick(("F0", "F1"))), message, None, _SPAN), (), True
+    def statement(self, here: _Here) -> Made:
+        kinds = [(weight, kind) for kind, weight in LEAVES.items()]
+        if here.depth > 0:
+            kinds += [(weight, kind) for kind, (weight, _) in BLOCKS.items()]
+        kind = self.choices.weighted(kinds)
+        if here.depth < self.depth and self.choices.chance(6):
+            kind = "return" if self.choices.chance(50) and self.allowed("return", here) else "fail"
+        elif here.top and self.choices.chance(8):
+            kind = "commit"
+        return self.block(kind if self.allowed(kind, here) else "step", here)
 
-    def step(self, scope: Scope) -> tuple[tree.Statement, Scope, bool]:
-        name, service = self.fresh("s"), _name(self.choices.pick(SERVICES))
+    def allowed(self, kind: str, here: _Here) -> bool:
+        """Whether a statement of this kind may stand here."""
+        match kind:
+            case "fail" | "some" | "within":
+                return not here.firm
+            case "return":
+                return here.returns and self.returns
+            case "commit":
+                return here.top and not here.firm
+            case "region":
+                return bool(self.services)
+            case _:
+                return True
+
+    def block(self, kind: str, here: _Here) -> Made:
+        if kind in CLAUSES:
+            return self.scope(here, {kind})
+        made: dict[str, Callable[[_Here], Made]] = {
+            "step": self.step,
+            "let": self.let,
+            "emit": self.emit,
+            "timer": self.timer,
+            "fail": self.fail,
+            "return": lambda here: (tree.Return(self.terms.number(here.names), None, SPAN), (), True),
+            "commit": self.commit,
+            "sequence": self.sequence,
+            "fork": lambda here: self.fork(here, "fork"),
+            "cancel": lambda here: self.fork(here, "cancel"),
+            "some": lambda here: self.fork(here, "some"),
+            "switch": self.switch,
+            "wait": self.wait,
+            "race": self.race,
+            "each": lambda here: self.each(here, False),
+            "parallel": lambda here: self.each(here, True),
+            "repeat": self.repeat,
+            "clauses": lambda here: self.scope(here, {c for c in CLAUSES if self.choices.chance(40)} or {"retry"}),
+            "child": self.child,
+            "region": self.region,
+        }
+        return made[kind](here)
+
+    # ------------------------------------------------------------ leaves
+
+    def step(self, here: _Here) -> Made:
+        called, service = self.fresh("s"), name(self.choices.pick(SERVICES))
         self.services.add(service.text)
         operation = self.choices.weighted(((5, "act"), (2, "read")))
-        call = tree.Call(service, _name(operation), self.args(scope), _SPAN)
+        call = tree.Call(service, name(operation), self.terms.args(here.names), SPAN)
         undo: tree.UndoBy | tree.UndoNone | None = None
-        if operation == "act":
-            undo = tree.UndoNone(_SPAN)
+        if operation == "act" and not here.undoing:
+            undo = tree.UndoNone(SPAN)
             if not self.choices.chance(15):
-                own = _select(Ref(name, _SPAN), "v") if self.choices.chance(25) else None
-                undo = tree.UndoBy(tree.Call(service, _name("undo"), self.args(scope, own), _SPAN), _SPAN)
-        step = tree.Step(_name(name), call, undo, None, None, None, _SPAN)
-        return step, (Known(name, "record", True),), False
+                own = select(ref(called), "v") if self.choices.chance(25) else None
+                undo = tree.UndoBy(tree.Call(service, name("undo"), self.terms.args(here.names, own), SPAN), SPAN)
+        retry = self.retry(("E0", "Timeout")) if self.choices.chance(8) else None
+        timeout = tree.Time(Duration(20_000), SPAN) if self.choices.chance(5) else None
+        step = tree.Step(name(called), call, undo, retry, timeout, None, SPAN)
+        return step, (Known(called, "record"),), False
 
-    def emit(self, scope: Scope) -> tree.Statement:
-        data = MapOf(
-            (Entry("key", _select(Ref("order", _SPAN), "id"), _SPAN), Entry("n", self.number(scope), _SPAN)), _SPAN
-        )
-        return tree.Emit(tree.Text(f"{self.choices.pick(SERVICES)}.told", _SPAN), data, None, _SPAN)
+    def retry(self, errors: tuple[str, ...]) -> tree.Retry:
+        """Up to three further attempts, for some of `errors` or whatever is usual."""
+        limit = tree.Count(1 + self.choices.below(3), SPAN)
+        backoff = None
+        if self.choices.chance(50):
+            backoff = (tree.Time(Duration(1_000), SPAN), tree.Time(Duration(8_000), SPAN))
+        named = [error for error in errors if self.choices.chance(50)]
+        return tree.Retry(limit, backoff, tuple(tree.ErrorRef(None, name(error), SPAN) for error in named), SPAN)
 
-    def fork(self, scope: Scope, depth: int) -> tuple[tree.Statement, Scope, bool]:
+    def let(self, here: _Here) -> Made:
+        called = self.fresh("n")
+        return tree.Let(name(called), self.terms.number(here.names), None, SPAN), (Known(called, "int"),), False
+
+    def emit(self, here: _Here) -> Made:
+        key, number = Entry("key", select(ref("order"), "id"), SPAN), Entry("n", self.terms.number(here.names), SPAN)
+        return tree.Emit(self.told(), MapOf((key, number), SPAN), None, SPAN), (), False
+
+    def told(self) -> tree.Text:
+        """The type of an event."""
+        return text(f"{self.choices.pick(SERVICES)}.told")
+
+    def timer(self, here: _Here) -> Made:
+        if self.choices.chance(25):
+            return tree.Wait(self.terms.point(), True, None, SPAN), (), False
+        return tree.Wait(self.terms.time(here.names), False, None, SPAN), (), False
+
+    def fail(self, here: _Here) -> Made:
+        message = literal("why") if self.choices.chance(40) else None
+        return tree.Fail(name(self.choices.pick(("F0", "F1"))), message, None, SPAN), (), True
+
+    def commit(self, here: _Here) -> Made:
+        self.committed = True
+        return tree.Commit(None, SPAN), (), False
+
+    # ------------------------------------------------------------ order
+
+    def sequence(self, here: _Here) -> Made:
+        body, names, ended = self.body(here.inside(), "sequence", least=2)
+        return tree.Sequence(_block(body), None, SPAN), names, ended
+
+    def region(self, here: _Here) -> Made:
+        at = self.one_taking_part()
+        body, names, ended = self.body(here.inside(), "region")
+        return tree.Orchestrate(at, _block(body), None, SPAN), names, ended
+
+    def fork(self, here: _Here, kind: str) -> Made:
         branches: list[tree.Branch | tree.Statement] = []
         added: Scope = ()
-        fails = False
+        going_on = 0
         for _ in range(2 + self.choices.below(2)):
-            if self.choices.chance(50):
-                body, names, ended = self.statements(scope, depth - 1)
-                when = self.guard(scope) if self.choices.chance(20) else None
-                branches.append(tree.Branch(_name(self.fresh("b")), when, _block(body), None, _SPAN))
-                added += names if when is None else () if ended else _unsure(names)
-                fails = fails or (ended and when is None)
+            if self.pair is not None or self.choices.chance(50):
+                body, names, ended = self.body(here.inside(), kind, self.choices.weighted(((9, 1), (1, 0))))
+                when = self.terms.guard(here.names) if self.choices.chance(20) else None
+                branches.append(tree.Branch(name(self.fresh("b")), when, _block(body), None, SPAN))
+                added += names if when is None else () if ended else unsure(names)
+                going_on += when is not None or not ended
             else:
-                statement, names, ended = self.statement(scope, depth - 1, False)
+                statement, names, ended = self.statement(here.inside())
                 branches.append(statement)
                 added += names
-                fails = fails or ended
-        return tree.Fork(self.at(), tuple(branches), "all", None, _SPAN), added, fails
+                going_on += not ended
+        need = len(branches)
+        if kind == "some":
+            added, need = unsure(added), 1 + self.choices.below(len(branches) - 1)
+        join = {"fork": "all", "cancel": "all or cancel"}.get(kind, "any" if need == 1 else "some")
+        count = tree.Count(need, SPAN) if join == "some" else None
+        return tree.Fork(self.at(), tuple(branches), join, count, None, SPAN), added, going_on < need
 
-    def switch(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
-        subject = self.number(scope) if self.choices.chance(30) else None
+    def switch(self, here: _Here) -> Made:
+        subject = self.terms.number(here.names) if self.choices.chance(30) else None
         shared = self.fresh("n") if self.choices.chance(40) else None
         bodies: list[list[tree.Statement]] = []
         added: Scope = ()
         all_ended = True
         count = 1 + self.choices.below(3)
-        for _ in range(count + 1):
-            least = self.choices.pick((1, 0))
-            body, names, ended = self.statements(scope, depth - 1, may_return, least)
+        for number in range(count + 1):
+            place = "case" if number < count else "else"
+            body, names, ended = self.body(here.inside(returns=True), place, self.choices.pick((1, 0)))
             if shared and not ended:
-                body.append(tree.Let(_name(shared), self.number((*scope, *names)), None, _SPAN))
+                value = self.terms.number((*here.names, *names))
+                body.append(tree.Let(name(shared), value, None, SPAN))
             bodies.append(body)
-            added += () if ended else _unsure(names)
+            added += () if ended else unsure(names)
             all_ended = all_ended and ended
         cases = tuple(
-            tree.Case(self.values(subject, scope, number), _block(body), None, _SPAN)
+            tree.Case(self.values(subject, here.names, number), _block(body), None, SPAN)
             for number, body in enumerate(bodies[:-1])
         )
         if shared and not all_ended:
-            added += (Known(shared, "int", True),)
-        return tree.Switch(subject, self.at(), cases, _block(bodies[-1]), None, _SPAN), added, all_ended
+            added += (Known(shared, "int"),)
+        return tree.Switch(subject, self.at(), cases, _block(bodies[-1]), None, SPAN), added, all_ended
 
     def values(self, subject: Expr | None, scope: Scope, number: int) -> tuple[Expr, ...]:
         if subject is None:
-            return (self.guard(scope),)
-        return (_number(2 * number), _number(2 * number + 1)) if self.choices.chance(40) else (_number(2 * number),)
+            return (self.terms.guard(scope),)
+        return (literal(2 * number), literal(2 * number + 1)) if self.choices.chance(40) else (literal(2 * number),)
 
-    def wait(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
-        name = self.fresh("e")
-        bind = Ref(name, _SPAN)
-        where: Expr = Binary("==", _select(bind, "key"), _select(Ref("order", _SPAN), "id"), _SPAN)
-        if self.choices.chance(40):
-            where = Binary("&&", where, Binary(">", _select(bind, "n"), _number(self.choices.below(3)), _SPAN), _SPAN)
-        limit: tree.Within | tree.Forever = tree.Forever(_SPAN)
-        added: Scope = (Known(name, "event", True),)
-        if self.choices.chance(70):
-            body, names, ended = self.statements(scope, depth - 1, may_return)
-            limit = tree.Within(Literal(Duration(60_000 * (1 + self.choices.below(5))), _SPAN), _block(body), _SPAN)
-            added = added if ended else (*_unsure(added), *_unsure(names))
-        event = tree.Text(f"{self.choices.pick(SERVICES)}.told", _SPAN)
-        return tree.WaitEvent(event, _name(name), where, None, limit, None, _SPAN), added, False
+    def listening(self) -> tuple[str, Expr | None]:
+        """A name for an event, and the condition; without one the event's subject must be the key."""
+        bind = self.fresh("e")
+        return bind, None if self.choices.chance(20) else self.terms.where(bind)
 
-    def scope(self, scope: Scope, depth: int, may_return: bool) -> tuple[tree.Statement, Scope, bool]:
-        body, names, ended = self.statements(scope, depth - 1)
-        catches: list[tree.Catch] = []
-        added, all_ended = () if ended else _unsure(names), ended
-        for errors in self.choices.pick((((),), (("Timeout",), ()), (("ExpressionError", "Timeout"),))):
-            bind = self.fresh("x") if self.choices.chance(50) else ""
-            seen = (*scope, Known(bind, "error", True)) if bind else scope
-            handled, more, handler_ended = self.statements(seen, depth - 1, may_return, self.choices.pick((1, 0)))
-            refs = tuple(tree.ErrorRef(None, _name(error), _SPAN) for error in errors)
-            catches.append(tree.Catch(refs, _name(bind) if bind else None, _block(handled), None, _SPAN))
-            added += () if handler_ended else _unsure(more)
+    def wait(self, here: _Here) -> Made:
+        bind, where = self.listening()
+        limit: tree.Within | tree.Forever = tree.Forever(SPAN)
+        added: Scope = (Known(bind, "event"),)
+        if self.pair is not None or self.choices.chance(70):
+            body, names, ended = self.body(here.inside(returns=True), "wait else")
+            limit = tree.Within(self.terms.time(here.names), _block(body), SPAN)
+            added = added if ended else (*unsure(added), *unsure(names))
+        return tree.WaitEvent(self.told(), name(bind), where, None, limit, None, SPAN), added, False
+
+    def race(self, here: _Here) -> Made:
+        alternatives: list[tree.OnEvent] = []
+        added: Scope = ()
+        all_ended = True
+        for _ in range(1 + self.choices.below(3)):
+            on, names, ended = self.reaction(here.inside(returns=True), "race arm", False)
+            alternatives.append(on)
+            added += () if ended else unsure(names)
+            all_ended = all_ended and ended
+        limit: tree.After | tree.Forever = tree.Forever(SPAN)
+        if self.pair is not None or self.choices.chance(70):
+            body, names, ended = self.body(here.inside(returns=True), "race after", self.choices.pick((1, 0)))
+            limit = tree.After(self.terms.time(here.names), _block(body), None, SPAN)
+            added += () if ended else unsure(names)
+            all_ended = all_ended and ended
+        return tree.Race(None, tuple(alternatives), limit, None, SPAN), added, all_ended
+
+    def reaction(self, here: _Here, place: str, alongside: bool) -> tuple[tree.OnEvent, Scope, bool]:
+        """`on event ... -> ...` with its body."""
+        bind, where = self.listening()
+        known = Known(bind, "event")
+        body, names, ended = self.body(here.plus((known,)), place, self.choices.pick((1, 0)))
+        on = tree.OnEvent(self.told(), name(bind), where, alongside, _block(body), None, SPAN)
+        return on, (known, *names), ended
+
+    # ------------------------------------------------------------ loops
+
+    def each(self, here: _Here, parallel: bool) -> Made:
+        variable, items = self.fresh("i"), self.terms.items(here.names)
+        inside = here.inside().plus((Known(variable, "int"),))
+        body, names, ended = self.body(inside, "parallel" if parallel else "each")
+        collect = self.fresh("r") if self.choices.chance(50) else None
+        if collect and not ended:
+            body += self.yielding(inside.plus(names))
+        width = tree.Count(1 + self.choices.below(3), SPAN) if parallel else None
+        bind = None if collect is None else name(collect)
+        each = tree.ForEach(name(variable), items, width, bind, self.at(), _block(body), None, SPAN)
+        return each, () if collect is None else (Known(collect, "list"),), False
+
+    def yielding(self, here: _Here) -> list[tree.Statement]:
+        """One `yield` on each path."""
+
+        def one() -> tree.Statement:
+            return tree.Yield(self.terms.number(here.names), None, SPAN)
+
+        form = self.choices.weighted(((6, "plain"), (2, "switch"), (2, "caught")))
+        if form == "switch":
+            case = tree.Case((self.terms.guard(here.names),), _block([one()]), None, SPAN)
+            return [tree.Switch(None, None, (case,), _block([one()]), None, SPAN)]
+        if form == "caught":
+            step, _, _ = self.step(here.inside())
+            handler = tree.Catch((), name(self.fresh("x")), _block([one()]), None, SPAN)
+            body = _block([one(), step])
+            return [tree.Scope(name(self.fresh("k")), None, body, (handler,), (), None, None, None, None, SPAN)]
+        return [one()]
+
+    def repeat(self, here: _Here) -> Made:
+        carried = tuple(
+            tree.Carried(name(self.fresh("c")), self.terms.number(here.names), SPAN)
+            for _ in range(self.choices.pick((1, 0, 2)))
+        )
+        known = tuple(Known(one.name.text, "int") for one in carried)
+        inside = here.inside().plus(known)
+        body, names, ended = self.body(inside, "repeat")
+        if not ended:
+            for one in carried:
+                body += self.following(one, inside.plus(names))
+        seen = (*here.names, *known, *(() if ended else names))
+        until, most = self.terms.guard(seen), tree.Count(1 + self.choices.below(3), SPAN)
+        if carried and self.choices.chance(60):
+            until = self.terms.guard((known[0],))
+        every = self.terms.time(seen) if self.choices.chance(35) else None
+        otherwise: tree.Block | None = None
+        added = names
+        if here.firm or self.choices.chance(40) or (self.pair is not None and self.pair.place == "repeat else"):
+            late, more, late_ended = self.body(here.inside(returns=True).plus(known), "repeat else")
+            otherwise = _block(late)
+            added = names if late_ended else (*unsure(names), *unsure(more))
+        repeat = tree.Repeat(carried, self.at(), _block(body), until, every, most, otherwise, None, SPAN)
+        return repeat, () if ended else (*known, *added), ended
+
+    def following(self, carried: tree.Carried, here: _Here) -> list[tree.Statement]:
+        """`next`, always, sometimes or never."""
+        form = self.choices.weighted(((6, "always"), (2, "sometimes"), (1, "never")))
+        if form == "never":
+            return []
+        following = tree.Next(
+            carried.name, self.terms.number((Known(carried.name.text, "int"), *here.names)), None, SPAN
+        )
+        if form == "always":
+            return [following]
+        case = tree.Case((self.terms.guard(here.names),), _block([following]), None, SPAN)
+        return [tree.Switch(None, None, (case,), _block([]), None, SPAN)]
+
+    # ------------------------------------------------------------ scopes
+
+    def scope(self, here: _Here, clauses: set[str]) -> Made:
+        """A scope with these clauses; its body belongs to the first of them."""
+        if here.firm:
+            clauses = (clauses - {"within"}) or {"retry"}
+        errors: tuple[tuple[str, ...], ...] = ()
+        if "catch" in clauses:
+            errors = self.choices.pick((((),), (("Timeout",), ()), (("ExpressionError", "Timeout"),), (("",),)))
+        firm = here.firm and () not in errors
+        first = next(clause for clause in CLAUSES if clause in clauses)
+        body, names, ended = self.body(here.inside(firm=firm), f"{first} body")
+        block = _block(body)
+        can_fail = sorted(raised(block, self.children))
+        if ("",) in errors:  # one that the body declares, if any
+            errors = (self.choices.pick([(one,) for one in can_fail] or [("Timeout",)]),)
+        catches, reactions = [], []
+        added: Scope = () if ended else names if not clauses & {"catch", "interrupt", "within"} else unsure(names)
+        all_ended = ended
+        for taken in errors:
+            catch, more, handler_ended = self.catch(here, taken)
+            catches.append(catch)
+            added += () if handler_ended else unsure(more)
             all_ended = all_ended and handler_ended
-        name = _name(self.fresh("k"))
-        return tree.Scope(name, self.at(), _block(body), tuple(catches), None, _SPAN), added, all_ended
+        interrupting = here.inside(returns=True, firm=firm)
+        if "interrupt" in clauses:
+            for _ in range(1 + self.choices.below(2)):
+                on, more, handler_ended = self.reaction(interrupting, "interrupt handler", False)
+                reactions.append(on)
+                added += () if handler_ended else unsure(more)
+                all_ended = all_ended and handler_ended
+        if "alongside" in clauses:
+            for _ in range(1 + self.choices.below(2)):
+                reactions.append(self.reaction(here.inside(firm=firm), "alongside handler", True)[0])
+        limit = None
+        if "within" in clauses:
+            late, more, late_ended = self.body(interrupting, "within else", self.choices.pick((1, 0)))
+            limit = tree.Within(self.terms.time(here.names), _block(late), SPAN)
+            added += () if late_ended else unsure(more)
+            all_ended = all_ended and late_ended
+        undo = None
+        if "undo" in clauses:
+            seen = here.inside(firm=True, undoing=True)
+            undo = _block(self.body(seen if ended else seen.plus(names), "undo block")[0])
+        retry = self.retry((*can_fail, "Timeout")[:3]) if "retry" in clauses else None
+        at = None if reactions else self.at()
+        called = name(self.fresh("k"))
+        scope = tree.Scope(called, at, block, tuple(catches), tuple(reactions), limit, retry, undo, None, SPAN)
+        return scope, added, all_ended
+
+    def catch(self, here: _Here, errors: tuple[str, ...]) -> tuple[tree.Catch, Scope, bool]:
+        bind = self.fresh("x") if not errors or self.choices.chance(50) else ""
+        known = (Known(bind, "error"),) if bind else ()
+        inside = here.inside(returns=True).plus(known)
+        handled, names, ended = self.body(inside, "catch handler", self.choices.pick((1, 0)))
+        refs = tuple(tree.ErrorRef(None, name(error), SPAN) for error in errors)
+        return tree.Catch(refs, name(bind) if bind else None, _block(handled), None, SPAN), names, ended
+
+    # ------------------------------------------------------------ other flows
+
+    def child(self, here: _Here) -> Made:
+        """A step that runs another flow: a new one, or one that is run elsewhere already."""
+        able = sorted(one for one in self.children if one.startswith("firm") or not here.firm)
+        able = [one for one in able if not (here.undoing and self.final[one])]
+        if able and self.pair is None and self.choices.chance(30):
+            called = self.choices.pick(able)
+        else:
+            called = self.child_flow(here)
+        child, step = self.children[called], self.fresh("p")
+        args = [Entry("order", ref("order"), SPAN), Entry("given", self.terms.number(here.names), SPAN)]
+        if self.choices.chance(50):
+            args.append(Entry("maybe", self.terms.number(here.names), SPAN))
+        call = tree.Call(name("flow"), name(called), tree.NamedArgs(MapOf(tuple(args), SPAN), SPAN), SPAN)
+        undo: tree.UndoBy | None = None
+        known = (Known(step, "int"),) if child.output else ()
+        if not here.undoing and ((self.final[called] and not here.firm) or self.choices.chance(20)):
+            own = ref(step) if child.output and self.choices.chance(40) else None
+            service = self.one_taking_part()
+            undo = tree.UndoBy(tree.Call(service, name("undo"), self.terms.args(here.names, own), SPAN), SPAN)
+        return tree.Step(name(step), call, undo, None, None, None, SPAN), known, False
+
+    def child_flow(self, here: _Here) -> str:
+        """A new flow that may be run here; where nothing may fail it is one in which nothing fails by intent."""
+        kept = self.returns, self.counts, self.services, self.committed
+        self.returns, self.counts, self.services, self.committed = self.choices.chance(60), {}, set(), False
+        names = (Known("given", "int"), Known("maybe", "int", False))
+        inside = _Here(names, here.depth - 1, True, here.firm, False, not here.undoing)
+        statements, _, ended = self.body(inside, "child")
+        if not self.services:
+            step, _, _ = self.step(inside)
+            statements.insert(0, step)
+        if self.returns and not ended:
+            statements.append(tree.Return(self.terms.number(names), None, SPAN))
+        integer = tree.NamedType(None, name("int"), SPAN)
+        params = (
+            tree.Param(name("order"), tree.NamedType(None, name("Order"), SPAN), SPAN),
+            tree.Param(name("given"), integer, SPAN),
+            tree.Param(name("maybe"), tree.OptionalType(integer, SPAN), SPAN),
+        )
+        called = f"{'firm' if here.firm else 'child'}{len(self.children) + 1}"
+        made = self.header(called, params, self.returns, _block(statements))
+        took_part, final = self.services, self.committed
+        self.returns, self.counts, self.services, self.committed = kept
+        self.services |= took_part
+        self.children[called], self.final[called] = made, final
+        return called
