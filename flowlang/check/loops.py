@@ -24,6 +24,7 @@ from flowlang.check.words.loops import (
 )
 from flowlang.diagnostic import Diagnostic, Label
 from flowlang.language import tree
+from flowlang.lower.ends import ends
 from flowlang.source import Span
 
 Said = Callable[[tree.Statement], bool]
@@ -167,6 +168,8 @@ def _counts(block: tree.Block, said: Said) -> frozenset[int]:
 
 def _count(statement: tree.Statement, said: Said) -> frozenset[int]:
     none = frozenset({0})
+    if ends(statement):
+        return frozenset()
     match statement:
         case tree.Step() | tree.Let():
             return none

@@ -57,6 +57,7 @@ from flowlang.expression.types import (
 )
 from flowlang.expression.words import MayBeAbsent, NotInEnum, UnknownName
 from flowlang.language import tree
+from flowlang.lower.ends import needed
 from flowlang.source import Span
 
 ERROR = Record(
@@ -227,7 +228,7 @@ class _Typing:
             self.undoing = False
 
     def fork(self, fork: tree.Fork, names: Names) -> bool:
-        ended, losing = False, loses(fork)
+        going, losing = 0, loses(fork)
         outer, self.yields = self.yields, []  # out of place there, which is found by `loops`
         after: dict[str, Known] = {}
         for number, branch in enumerate(fork.branches):
@@ -237,13 +238,13 @@ class _Typing:
                 self.wanted(when, names, (BOOL,), "the condition of a branch", "true or false")
                 inside = Names(self.narrowed(when, names, True))
             ends = self.arm(Arm(id(fork), "fork", number), branch_body(branch), inside, FORK)
-            ended = ended or (ends and when is None and not losing)
+            going += when is not None or not ends
             for name, known in inside.own.items():
                 unset = when.span if when is not None else branch.span if losing else None
                 after[name] = known if unset is None else optional(known, unset)
         names.own.update(after)
         self.yields = outer
-        return ended
+        return going < needed(fork)
 
     def switch(self, switch: tree.Switch, names: Names, no_return: NoReturnHere | None) -> bool:
         subject = ANY if switch.subject is None else self.typed(switch.subject, names)

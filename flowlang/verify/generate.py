@@ -15,7 +15,8 @@ from flowlang.expression.tree import Entry, Expr, MapOf
 from flowlang.language import tree
 from flowlang.values import Duration
 from flowlang.verify.choices import Choices
-from flowlang.verify.raised import raised
+from flowlang.verify.raised import named, raised
+from flowlang.verify.raised import ref as error
 from flowlang.verify.terms import (
     CONTRACTS,
     SERVICES,
@@ -153,6 +154,8 @@ class _Maker:
         self.returns = self.choices.chance(60)
         top = _Here((), self.depth, returns=True, top=True)
         statements, _, ended = self.pair_top(top) if self.pair else self.statements(top)
+        if not self.services:
+            statements.insert(0, self.step(top)[0])
         if self.returns and not ended:
             statements.append(tree.Return(self.terms.number(()), None, SPAN))
         params = (tree.Param(name("order"), tree.NamedType(None, name("Order"), SPAN), SPAN),)
@@ -247,6 +250,8 @@ class _Maker:
         match kind:
             case "fail" | "some" | "within":
                 return not here.firm
+            case "interrupt" | "alongside" | "wait" | "race":
+                return not here.undoing
             case "return":
                 return here.returns and self.returns
             case "commit":
@@ -296,19 +301,20 @@ class _Maker:
             if not self.choices.chance(15):
                 own = select(ref(called), "v") if self.choices.chance(25) else None
                 undo = tree.UndoBy(tree.Call(service, name("undo"), self.terms.args(here.names, own), SPAN), SPAN)
-        retry = self.retry(("E0", "Timeout")) if self.choices.chance(8) else None
+        retry = None
+        if not here.undoing and self.choices.chance(8):
+            retry = self.retry([error("E0"), error("Timeout")])
         timeout = tree.Time(Duration(20_000), SPAN) if self.choices.chance(5) else None
         step = tree.Step(name(called), call, undo, retry, timeout, None, SPAN)
         return step, (Known(called, "record"),), False
 
-    def retry(self, errors: tuple[str, ...]) -> tree.Retry:
+    def retry(self, errors: list[tree.ErrorRef]) -> tree.Retry:
         """Up to three further attempts, for some of `errors` or whatever is usual."""
         limit = tree.Count(1 + self.choices.below(3), SPAN)
         backoff = None
         if self.choices.chance(50):
             backoff = (tree.Time(Duration(1_000), SPAN), tree.Time(Duration(8_000), SPAN))
-        named = [error for error in errors if self.choices.chance(50)]
-        return tree.Retry(limit, backoff, tuple(tree.ErrorRef(None, name(error), SPAN) for error in named), SPAN)
+        return tree.Retry(limit, backoff, tuple(one for one in errors if self.choices.chance(50)), SPAN)
 
     def let(self, here: _Here) -> Made:
         called = self.fresh("n")
@@ -487,7 +493,8 @@ class _Maker:
         every = self.terms.time(seen) if self.choices.chance(35) else None
         otherwise: tree.Block | None = None
         added = names
-        if here.firm or self.choices.chance(40) or (self.pair is not None and self.pair.place == "repeat else"):
+        wanted = self.pair is not None and self.pair.place == "repeat else"
+        if not ended and (here.firm or wanted or self.choices.chance(40)):
             late, more, late_ended = self.body(here.inside(returns=True).plus(known), "repeat else")
             otherwise = _block(late)
             added = names if late_ended else (*unsure(names), *unsure(more))
@@ -511,66 +518,78 @@ class _Maker:
 
     def scope(self, here: _Here, clauses: set[str]) -> Made:
         """A scope with these clauses; its body belongs to the first of them."""
-        if here.firm:
-            clauses = (clauses - {"within"}) or {"retry"}
-        errors: tuple[tuple[str, ...], ...] = ()
-        if "catch" in clauses:
-            errors = self.choices.pick((((),), (("Timeout",), ()), (("ExpressionError", "Timeout"),), (("",),)))
-        firm = here.firm and () not in errors
+        clauses = {clause for clause in clauses if self.allowed(clause, here)} or {"retry"}
+        form = self.choices.pick(("any", "both", "engine", "declared")) if "catch" in clauses else "none"
+        firm = here.firm and form not in ("any", "both")
         first = next(clause for clause in CLAUSES if clause in clauses)
         body, names, ended = self.body(here.inside(firm=firm), f"{first} body")
         block = _block(body)
-        can_fail = sorted(raised(block, self.children))
-        if ("",) in errors:  # one that the body declares, if any
-            errors = (self.choices.pick([(one,) for one in can_fail] or [("Timeout",)]),)
-        catches, reactions = [], []
+        reactions = []
         added: Scope = () if ended else names if not clauses & {"catch", "interrupt", "within"} else unsure(names)
         all_ended = ended
-        for taken in errors:
-            catch, more, handler_ended = self.catch(here, taken)
-            catches.append(catch)
-            added += () if handler_ended else unsure(more)
-            all_ended = all_ended and handler_ended
         interrupting = here.inside(returns=True, firm=firm)
+        if "alongside" in clauses:
+            for _ in range(1 + self.choices.below(2)):
+                reactions.append(self.reaction(here.inside(firm=firm), "alongside handler", True)[0])
+        attempt = [*body, *(statement for on in reactions for statement in on.body.statements)]
         if "interrupt" in clauses:
             for _ in range(1 + self.choices.below(2)):
                 on, more, handler_ended = self.reaction(interrupting, "interrupt handler", False)
                 reactions.append(on)
                 added += () if handler_ended else unsure(more)
                 all_ended = all_ended and handler_ended
-        if "alongside" in clauses:
-            for _ in range(1 + self.choices.below(2)):
-                reactions.append(self.reaction(here.inside(firm=firm), "alongside handler", True)[0])
         limit = None
         if "within" in clauses:
             late, more, late_ended = self.body(interrupting, "within else", self.choices.pick((1, 0)))
             limit = tree.Within(self.terms.time(here.names), _block(late), SPAN)
             added += () if late_ended else unsure(more)
             all_ended = all_ended and late_ended
+        caught = [*attempt, *(statement for on in reactions for statement in on.body.statements)]
+        caught += limit.otherwise.statements if limit else ()
+        catches = []
+        for taken in self.taken(form, named(raised(caught, self.children))):
+            catch, more, handler_ended = self.catch(here, taken)
+            catches.append(catch)
+            added += () if handler_ended else unsure(more)
+            all_ended = all_ended and handler_ended
         undo = None
         if "undo" in clauses:
-            seen = here.inside(firm=True, undoing=True)
-            undo = _block(self.body(seen if ended else seen.plus(names), "undo block")[0])
-        retry = self.retry((*can_fail, "Timeout")[:3]) if "retry" in clauses else None
+            undo = _block(self.body(here.inside(firm=True, undoing=True).plus(added), "undo block")[0])
+        retry = None
+        if "retry" in clauses:
+            retry = self.retry([*named(raised(attempt, self.children))[:2], error("Timeout")])
         at = None if reactions else self.at()
         called = name(self.fresh("k"))
         scope = tree.Scope(called, at, block, tuple(catches), tuple(reactions), limit, retry, undo, None, SPAN)
         return scope, added, all_ended
 
-    def catch(self, here: _Here, errors: tuple[str, ...]) -> tuple[tree.Catch, Scope, bool]:
+    def taken(self, form: str, can: list[tree.ErrorRef]) -> list[list[tree.ErrorRef]]:
+        """For each catch the errors that it takes."""
+        match form:
+            case "none":
+                return []
+            case "any":
+                return [[]]
+            case "both":
+                return [[error("Timeout")], []]
+            case "declared" if can:
+                return [[self.choices.pick(can)]]
+            case _:
+                return [[error("ExpressionError"), error("Timeout")]]
+
+    def catch(self, here: _Here, errors: list[tree.ErrorRef]) -> tuple[tree.Catch, Scope, bool]:
         bind = self.fresh("x") if not errors or self.choices.chance(50) else ""
         known = (Known(bind, "error"),) if bind else ()
         inside = here.inside(returns=True).plus(known)
         handled, names, ended = self.body(inside, "catch handler", self.choices.pick((1, 0)))
-        refs = tuple(tree.ErrorRef(None, name(error), SPAN) for error in errors)
-        return tree.Catch(refs, name(bind) if bind else None, _block(handled), None, SPAN), names, ended
+        return tree.Catch(tuple(errors), name(bind) if bind else None, _block(handled), None, SPAN), names, ended
 
     # ------------------------------------------------------------ other flows
 
     def child(self, here: _Here) -> Made:
         """A step that runs another flow: a new one, or one that is run elsewhere already."""
-        able = sorted(one for one in self.children if one.startswith("firm") or not here.firm)
-        able = [one for one in able if not (here.undoing and self.final[one])]
+        allowed = ("quiet",) if here.undoing else ("quiet", "firm") if here.firm else ("quiet", "firm", "child")
+        able = sorted(one for one in self.children if one.startswith(allowed))
         if able and self.pair is None and self.choices.chance(30):
             called = self.choices.pick(able)
         else:
@@ -589,11 +608,12 @@ class _Maker:
         return tree.Step(name(step), call, undo, None, None, None, SPAN), known, False
 
     def child_flow(self, here: _Here) -> str:
-        """A new flow that may be run here; where nothing may fail it is one in which nothing fails by intent."""
+        """A new flow that may be run here: where nothing may fail it is one in which nothing fails by intent, and in a
+        compensation block one that waits for nothing either."""
         kept = self.returns, self.counts, self.services, self.committed
         self.returns, self.counts, self.services, self.committed = self.choices.chance(60), {}, set(), False
         names = (Known("given", "int"), Known("maybe", "int", False))
-        inside = _Here(names, here.depth - 1, True, here.firm, False, not here.undoing)
+        inside = _Here(names, here.depth - 1, True, here.firm, here.undoing, True)
         statements, _, ended = self.body(inside, "child")
         if not self.services:
             step, _, _ = self.step(inside)
@@ -606,7 +626,8 @@ class _Maker:
             tree.Param(name("given"), integer, SPAN),
             tree.Param(name("maybe"), tree.OptionalType(integer, SPAN), SPAN),
         )
-        called = f"{'firm' if here.firm else 'child'}{len(self.children) + 1}"
+        kind = "quiet" if here.undoing else "firm" if here.firm else "child"
+        called = f"{kind}{len(self.children) + 1}"
         made = self.header(called, params, self.returns, _block(statements))
         took_part, final = self.services, self.committed
         self.returns, self.counts, self.services, self.committed = kept

@@ -1,39 +1,59 @@
-"""Which declared errors can come out of a block of a generated flow."""
+"""Which declared errors can come out of a block of a generated flow, and of which services."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from flowlang.language import tree
 from flowlang.lower.paths import blocks_of
+from flowlang.verify.terms import SPAN
 
-DECLARED = {"act": frozenset({"E0", "E1"}), "read": frozenset({"E0"})}
+DECLARED = {"act": ("E0", "E1"), "read": ("E0",)}
 
-
-def raised(block: tree.Block, children: Mapping[str, tree.Flow]) -> frozenset[str]:
-    """The errors that operations declare or `fail` raises in `block`, and that nothing in it catches."""
-    return frozenset[str]().union(*(_raised(statement, children) for statement in block.statements))
+Raised = frozenset[tuple[str, str]]  # (service, or "" for `fail`; name)
 
 
-def _raised(statement: tree.Statement, children: Mapping[str, tree.Flow]) -> frozenset[str]:
+def raised(statements: Iterable[tree.Statement], children: Mapping[str, tree.Flow]) -> Raised:
+    """The errors that operations declare or `fail` raises in `statements`, and that nothing in them catches."""
+    return Raised().union(*(_raised(statement, children) for statement in statements))
+
+
+def named(can: Raised) -> list[tree.ErrorRef]:
+    """Each error of `can` that can be named, as one would write it: with its service where several raise it."""
+    names = sorted({name for _, name in can})
+    found: list[tree.ErrorRef] = []
+    for name in names:
+        services = sorted(service for service, one in can if one == name)
+        if len(services) == 1:
+            found.append(ref(name))
+        else:
+            found += [ref(name, service) for service in services if service]
+    return found
+
+
+def ref(name: str, service: str = "") -> tree.ErrorRef:
+    return tree.ErrorRef(tree.Name(service, SPAN) if service else None, tree.Name(name, SPAN), SPAN)
+
+
+def _raised(statement: tree.Statement, children: Mapping[str, tree.Flow]) -> Raised:
     match statement:
         case tree.Fail():
-            return frozenset({statement.error.text})
+            return Raised({("", statement.error.text)})
         case tree.Step() if statement.call.runs_flow:
-            return raised(children[statement.call.operation.text].body, children)
+            return raised(children[statement.call.operation.text].body.statements, children)
         case tree.Step():
-            return DECLARED[statement.call.operation.text]
+            return Raised((statement.call.service.text, name) for name in DECLARED[statement.call.operation.text])
         case tree.Scope():
-            beside = [reaction.body for reaction in statement.reactions if reaction.alongside]
-            inside = raised(
-                tree.Block((*statement.body.statements, *(s for b in beside for s in b.statements)), statement.span),
-                children,
-            )
-            handlers = [reaction.body for reaction in statement.reactions if not reaction.alongside]
-            handlers += [statement.limit.otherwise] if statement.limit else []
-            inside = inside.union(*(raised(handler, children) for handler in handlers))
-            for catch in statement.catches:
-                inside = inside - {error.name.text for error in catch.errors} if catch.errors else frozenset()
-            return inside.union(*(raised(catch.body, children) for catch in statement.catches))
+            return _out_of(statement, children)
         case _:
-            return frozenset[str]().union(*(raised(block, children) for block in blocks_of(statement)))
+            return Raised().union(*(raised(block.statements, children) for block in blocks_of(statement)))
+
+
+def _out_of(scope: tree.Scope, children: Mapping[str, tree.Flow]) -> Raised:
+    inside = [scope.body, *(reaction.body for reaction in scope.reactions)]
+    inside += [scope.limit.otherwise] if scope.limit else []
+    left = Raised().union(*(raised(block.statements, children) for block in inside))
+    for catch in scope.catches:
+        taken = {(error.service.text if error.service else "", error.name.text) for error in catch.errors}
+        left = Raised((service, name) for service, name in left if taken and not {(service, name), ("", name)} & taken)
+    return left.union(*(raised(catch.body.statements, children) for catch in scope.catches))

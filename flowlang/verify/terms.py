@@ -175,8 +175,8 @@ class Terms:
         return some
 
     def point(self) -> Expr:
-        """A point in time soon after the run's start, or no point at all."""
-        return function("timestamp", literal(self.choices.weighted(((9, "1970-01-01T01:00:00Z"), (1, "noon")))))
+        """A point in time soon after the run's start."""
+        return function("timestamp", literal(f"1970-01-01T0{1 + self.choices.below(3)}:00:00Z"))
 
     def where(self, bind: str) -> Expr:
         """The condition of an event, with its correlation; sometimes one that not every event lets evaluate."""
