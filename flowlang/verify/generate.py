@@ -490,7 +490,7 @@ class _Maker:
         until, most = self.terms.guard(seen), tree.Count(1 + self.choices.below(3), SPAN)
         if carried and self.choices.chance(60):
             until = self.terms.guard((known[0],))
-        every = self.terms.time(seen) if self.choices.chance(35) else None
+        every = self.terms.time(seen) if self.choices.chance(50) else None
         otherwise: tree.Block | None = None
         added = names
         wanted = self.pair is not None and self.pair.place == "repeat else"

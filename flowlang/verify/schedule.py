@@ -11,6 +11,7 @@ import copy
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 from flowlang import event, ir
@@ -23,7 +24,7 @@ from flowlang.choreograph.projection import project
 from flowlang.choreograph.state import RunCell
 from flowlang.denote import denote
 from flowlang.event import Called, EffectId, Outcome, Value
-from flowlang.link import Link
+from flowlang.link import Link, carries
 from flowlang.oracle import Oracle
 from flowlang.orchestrate import machine as central_machine
 from flowlang.orchestrate import program as central_program
@@ -51,24 +52,29 @@ class Mode(Protocol):
     def oracle(self) -> Oracle: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
-    """A flow ready to run in both modes, as often as one likes."""
+    """A flow ready to run in both modes, as often as one likes. Each form is made when it is asked for."""
 
     flow: ir.Flow
-    central: central_program.Program
-    services: dict[str, service_program.Program]
-    link: Link  # for the meaning
+    link: Link = field(default_factory=Link)  # for the meaning
+
+    @cached_property
+    def central(self) -> central_program.Program:
+        return central_program.load(self.flow)
+
+    @cached_property
+    def services(self) -> dict[str, service_program.Program]:
+        tables = project(self.flow, ir.hash_of(self.flow))
+        wrong = broken(tables)
+        if wrong:
+            raise Disagreement("; ".join(wrong))
+        return {service: service_program.load(table) for service, table in tables.items()}
 
 
 def prepare(flow: ir.Flow) -> Prepared:
     """Both forms of `flow`."""
-    tables = project(flow, ir.hash_of(flow))
-    wrong = broken(tables)
-    if wrong:
-        raise Disagreement("; ".join(wrong))
-    services = {service: service_program.load(table) for service, table in tables.items()}
-    return Prepared(flow, central_program.load(flow), services, Link())
+    return Prepared(flow)
 
 
 class Orchestrated:
@@ -131,7 +137,8 @@ class Odds:
     stuck: int = 3
     duplicate: int = 15
     cancel: int = 25
-    halted: int = 60  # of the calls that a cancel finds in a back-off or not yet begun
+    halted: int = 60  # of the calls that a hint finds in a back-off or not yet begun
+    echoed: int = 30  # of what the run publishes comes back to it
 
 
 @dataclass(slots=True)
@@ -152,6 +159,7 @@ class Schedule:
     kept: list[event.External] = field(default_factory=list)
     stuck: list[tuple[str, str, str]] = field(default_factory=list)
     retried: set[tuple[str, str, str]] = field(default_factory=set)
+    invoked: dict[tuple[str, str, str], event.Invoke] = field(default_factory=dict)
     fed: list[tuple[str, event.Input]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     finished: int = 0
@@ -204,10 +212,22 @@ class Schedule:
             error = event.Error("HandlerError", "a bug", path)
             self.feed(role, event.Stuck(self.at, path, kind, 3, error, (event.Unknown(error),)))
             self.stuck.append(key)
-        elif kind == "undo":
-            self.feed(role, event.Settled(self.at, path, kind, (event.Ok({}),)))
         else:
-            self.feed(role, event.Settled(self.at, path, kind, self.results(path)))
+            self.feed(role, event.Settled(self.at, path, kind, self.answers(self.invoked[key])))
+
+    def answers(self, call: event.Invoke) -> tuple[event.Result, ...]:
+        """What a call comes to. One that has to succeed is tried under one key until it does, but for the errors that are
+        let through; that of a compensation is never anything else than ok."""
+        if call.policy.firm:
+            let = [name for name in ("E0", "E1") if name in call.policy.lets]
+            if let and self.percent(2 * self.odds.failed):
+                return (event.Failed(event.Error(self.rng.choice(let), "no", call.path)),)
+            return (event.Ok(self.value()),)
+        return (event.Ok({}),) if call.kind == "undo" else self.results(call.path)
+
+    def value(self) -> dict[str, Value]:
+        """What an operation answers."""
+        return {"v": self.rng.randrange(4)} | ({"w": self.rng.randrange(4)} if self.percent(50) else {})
 
     def results(self, path: str) -> tuple[event.Result, ...]:
         """What a call comes to: sometimes after declared errors that were retried under the next key."""
@@ -220,8 +240,7 @@ class Schedule:
             return (*found, event.Failed(event.Error(name, "no", path, data, data is not None)))
         if drawn < self.odds.failed + self.odds.unknown:
             return (*found, event.Unknown(event.Error("Timeout", "no answer", path)))
-        value = {"v": self.rng.randrange(4)} | ({"w": self.rng.randrange(4)} if self.percent(50) else {})
-        return (*found, event.Ok(value))
+        return (*found, event.Ok(self.value()))
 
     def external(self) -> None:
         self.kept.append(self.events.pop(self.rng.randrange(len(self.events))))
@@ -229,15 +248,12 @@ class Schedule:
             self.offer(role, path)
 
     def offer(self, role: str, path: str) -> None:
-        """Offer the kept events that fit an armed wait, in order of arrival, until it takes one."""
+        """Offer the kept events that fit an armed wait, in order of arrival, as long as it listens."""
         for kept in list(self.kept):
-            if kept not in self.kept:
-                continue  # another wait took it meanwhile
-            for arm in self.waits.get((role, path), []):
-                if arm.type == kept.type and kept.data.get(arm.field) == arm.value:
-                    effects = self.feed(role, event.Arrived(self.at, path, kept))
-                    if any(isinstance(effect, event.Took) for effect in effects):
-                        return
+            arms = self.waits.get((role, path), [])
+            # another wait may have taken it meanwhile
+            if kept in self.kept and any(arm.type == kept.type and carries(kept, arm.field, arm.value) for arm in arms):
+                self.feed(role, event.Arrived(self.at, path, kept))
 
     def fire(self) -> None:
         role, path = self.rng.choice(sorted(self.timers))
@@ -249,14 +265,17 @@ class Schedule:
         self.feed(self.mode.owner, event.Cancel(self.at))
 
     def resolve(self) -> None:
-        """An operator decides; a compensation that could not be called can only be skipped or be done by hand."""
-        role, path, kind = self.stuck.pop(self.rng.randrange(len(self.stuck)))
-        decision = self.rng.choice(("skip", "done", "retry") if kind == "undo" else ("done", "fail", "retry"))
+        """An operator decides. What has to succeed can't be said to have failed; what undoes can be passed over."""
+        role, path, kind = key = self.stuck.pop(self.rng.randrange(len(self.stuck)))
+        call = self.invoked[key]
+        last = "skip" if kind == "undo" else "fail"
+        if call.policy.firm and kind == "do":
+            last = "retry"
+        decision = self.rng.choice(("done", "retry", last))
         if decision == "retry":
-            self.retried.add((role, path, kind))
-            invoke = event.Invoke(path, kind, "", "", None, event.Policy())
-            self.calls[role, path, kind] = invoke
-        value = {"v": self.rng.randrange(4)} if kind == "do" else None
+            self.retried.add(key)
+            self.calls[key] = call
+        value = self.value() if kind == "do" or call.policy.firm else None
         self.feed(role, event.Resolved(self.at, path, kind, decision, value))
 
     def repeat(self) -> None:
@@ -285,7 +304,7 @@ class Schedule:
     def take(self, role: str, effect: event.Effect) -> None:
         match effect:
             case event.Invoke():
-                self.calls[role, effect.path, effect.kind] = effect
+                self.calls[role, effect.path, effect.kind] = self.invoked[role, effect.path, effect.kind] = effect
             case event.Halt():
                 self.halt(role, effect.path)
             case event.SetTimer():
@@ -301,22 +320,24 @@ class Schedule:
                 self.kept = [kept for kept in self.kept if kept.id != effect.event]
             case event.Send():
                 self.ready.append((effect.to, event.Heard(self.at, effect.message)))
+            case event.Publish():
+                if self.percent(self.odds.echoed):
+                    self.events.append(event.External(f"told {effect.path}", effect.type, "o-1", effect.data))
             case event.Finish():
                 self.finished += 1
             case _:
                 pass
 
     def halt(self, role: str, path: str) -> None:
-        """A call that only waits is settled at once: by its last result, or as never attempted."""
-        if (role, path, "do") in self.calls and self.percent(self.odds.halted):
+        """A call that only waits is settled at once: by its last result, or as never attempted. One that has to succeed
+        has no last result."""
+        call = self.calls.get((role, path, "do"))
+        if call is not None and self.percent(self.odds.halted):
             del self.calls[role, path, "do"]
-            last = self.rng.choice(
-                (
-                    event.Failed(event.Error("", "", path)),
-                    event.Unknown(event.Error("Unavailable", "down", path)),
-                    event.Failed(event.Error("E1", "busy", path)),
-                )
-            )
+            never = event.Failed(event.Error("", "", path))
+            unknown = event.Unknown(event.Error("Unavailable", "down", path))
+            busy = event.Failed(event.Error("E1", "busy", path))
+            last = never if call.policy.firm else self.rng.choice((never, unknown, busy))
             self.ready.append((role, event.Settled(self.at, path, "do", (last,))))
 
     # ------------------------------------------------------------ the verdict
@@ -331,7 +352,7 @@ class Schedule:
         meant = denote(self.prepared.flow, self.input, oracle, self.prepared.link)
         if comparable(got) != comparable(meant):
             raise Disagreement(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
-        used = [taken.id for taken in oracle.races.values() if isinstance(taken, event.External)]
+        used = oracle.used()
         if len(used) != len(set(used)):
             raise Disagreement(f"one event satisfied two waits: {used}")
         return got

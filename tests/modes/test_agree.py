@@ -1,4 +1,5 @@
-"""Both modes against the meaning, on random flows over every statement: other flows each day, the same within a day."""
+"""Both modes against the meaning, on random flows over every construct (other ones each day, the same within a day), and
+on every construct in each place of every other one."""
 
 from __future__ import annotations
 
@@ -7,33 +8,48 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flowlang.contract import Contracts, load
-from flowlang.language.format import to_text
-from flowlang.source import Source
-from flowlang.verify.agree import agree
-from flowlang.verify.choices import Choices
-from flowlang.verify.generate import CONTRACTS, flow
+from flowlang import ir
+from flowlang.verify.agree import MODES, RARE, Difference, agree, agree_on
+from flowlang.verify.generate import pairs
+from flowlang.verify.schedule import Odds
+from tests.modes.generated import contracts, written
 
 SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal()))
-CHUNKS, FLOWS = 12, 100
+CHUNKS, FLOWS = 20, 100
 
 
-@pytest.fixture(scope="module")
-def contracts() -> Contracts:
-    loaded, found = load([Source(name, text) for name, text in CONTRACTS.items()], lambda reference, beside: None)
-    assert not found
-    return loaded
+def refuse(difference: Difference | None) -> None:
+    if difference is not None:
+        pytest.fail(
+            f"FLOWLANG_SEED={SEED}, {difference.mode}, schedule {difference.seed}\n"
+            f"{written(difference.family)}\n{difference.why}"
+        )
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_random_flows_mean_the_same_in_both_modes(contracts: Contracts, chunk: int) -> None:
+def test_random_flows_mean_the_same_in_both_modes(chunk: int) -> None:
     first = (SEED * CHUNKS + chunk) * FLOWS
-    tally, difference = agree(contracts, range(first, first + FLOWS), schedules=3)
+    tally, difference = agree(contracts(), range(first, first + FLOWS), schedules=2)
     print(f"FLOWLANG_SEED={SEED} chunk {chunk}: {tally}")
-    if difference is not None:
-        text = to_text(flow(Choices(draws=difference.draws)))
-        pytest.fail(f"FLOWLANG_SEED={SEED}, {difference.mode}, schedule {difference.seed}\n{text}\n{difference.why}")
+    refuse(difference)
     assert tally.flows == FLOWS
-    for mode in ("orchestrate", "choreograph"):  # a pass in which nothing happened would prove nothing
+    assert {kind.__name__ for kind in ir.KINDS} == set(tally.kinds)
+    for mode in MODES:  # a pass in which nothing happened would prove nothing
         for status in ("completed", "failed", "open", "stuck", "cancelled"):
-            assert tally.runs[f"{mode} {status}"] > 0
+            assert tally.runs[f"{mode} {status}"] > 0, status
+
+
+@pytest.mark.parametrize("chunk", range(6))
+def test_every_construct_inside_of_every_other_means_the_same_in_both_modes(chunk: int) -> None:
+    families = [family for number, (_, family) in enumerate(pairs()) if number % 6 == chunk]
+    tally, difference = agree_on(contracts(), families, schedules=3)
+    refuse(difference)
+    assert tally.flows == len(families) > 100
+    assert {kind.__name__ for kind in ir.KINDS} == set(tally.kinds)
+
+
+def test_what_is_rare_does_happen() -> None:
+    tally, difference = agree(contracts(), range(400), schedules=2, odds=Odds(stuck=9, cancel=45))
+    refuse(difference)
+    for mode in MODES:
+        assert [what for what in RARE if tally.seen[f"{mode} {what}"] == 0] == []
