@@ -14,8 +14,9 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.source import Source, Span
 from flowlang.yamltree import YMapping, YNode, YScalar, YSequence, read_yaml
 
-MAX_DEPTH = 200
-"""Lists and maps in each other. One block of a flow takes about three."""
+MAX_DEPTH = 340
+"""Lists and maps in each other. A block of a flow takes up to five: its list, the entry, the statement, a list of clauses
+and one of these. Of blocks there are MAX_NESTING (text.py) at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,25 @@ def test_what_is_within_the_limits_is_read() -> None:
         assert flow is not None and not findings
 
 
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        ("sequence {", "}"),
+        ("scope s {} on event 'x' -> {", "}"),
+        ("scope s {} catch -> {", "}"),
+        ("repeat {} until a at most 1 else {", "}"),
+        ("for each x in y {", "}"),
+        ("wait for event 'x' within 3d else {", "}"),
+    ],
+)
+def test_what_text_can_nest_yaml_can_nest_too(begin: str, end: str) -> None:
+    deep = MAX_NESTING - 1
+    flow, findings = text.parse(Source("f.flow", f"flow f() {{ {f'{begin} ' * deep}{f'{end} ' * deep} }}"))
+    assert flow is not None and not findings
+    twin, findings = yaml.parse(Source("f.flow.yaml", yaml.to_yaml(flow)))
+    assert findings == [] and twin == flow
+
+
 def test_a_mark_at_the_begin_and_line_ends_of_windows_are_read() -> None:
     written = "\ufeffflow f() {\r\n  # comment\r\n  ## doc\r\n  return 1\r\n}\r\n"
     flow, findings = text.parse(Source("f.flow", written))
