@@ -18,6 +18,7 @@ from flowlang.compare.rates import Rates, short
 
 MOST_RUNS = 200
 MOST_FAILING = 400
+MOST_CALLS = 40_000  # in all of those runs: of a long flow fewer are played
 ENOUGH = 0.999
 
 
@@ -100,7 +101,8 @@ def _runs(flow: ir.Flow, forms: Forms, mode: str, rates: Rates) -> Iterator[tupl
     """The likeliest runs without a failing call, with the probability of each."""
     waiting: list[tuple[float, tuple[int, ...]]] = [(-1.0, ())]
     left, played = 1.0, 0
-    while waiting and played < MOST_RUNS and left > 1 - ENOUGH:
+    calls = 0
+    while waiting and played < MOST_RUNS and calls < MOST_CALLS and left > 1 - ENOUGH:
         _, script = heapq.heappop(waiting)
         choosing = _Choosing(script, rates)
         try:
@@ -111,6 +113,7 @@ def _runs(flow: ir.Flow, forms: Forms, mode: str, rates: Rates) -> Iterator[tupl
             heapq.heappush(waiting, (-probability, other))
         left -= choosing.probability
         played += 1
+        calls += len(run.calls)
         yield choosing.probability, Run(tuple(choosing.made), run)
 
 
@@ -126,7 +129,9 @@ def _failing(
         if (rate := rates.failure(short(call.path), f"{call.operation.service}.{call.operation.name}")) > 0
         for name in call.fails_with
     ]
-    for weight, run, path, name in heapq.nlargest(MOST_FAILING, todo, key=lambda one: one[0]):
+    longest = max((len(run.played.calls) for _, run in runs), default=0)
+    most = min(MOST_FAILING, MOST_CALLS // max(1, longest))
+    for weight, run, path, name in heapq.nlargest(most, todo, key=lambda one: one[0]):
         choosing = _Choosing(tuple(way for _, way in run.choices), rates)
         try:
             played = play(flow, forms(mode, choosing), choosing, (path, name))
