@@ -61,9 +61,8 @@ def _take(walk: Walk, input: Input) -> None:
         case event.Settled() | event.Stuck() | event.Resolved():
             number, index = walk.program.find(input.path)
             node = walk.program.places[number].node
-            if not isinstance(node, ir.Step):
-                assert isinstance(input, event.Resolved), f"{input.path} is no step"
-            elif isinstance(input, event.Settled):
+            assert isinstance(node, ir.Step), f"{input.path} is no step"
+            if isinstance(input, event.Settled):
                 steps.settled(walk, number, node, index, input)
             elif isinstance(input, event.Stuck):
                 steps.stuck(walk, number, node, index, input)

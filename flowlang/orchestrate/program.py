@@ -100,18 +100,26 @@ def load(flow: ir.Flow, flow_hash: str = "") -> Program:
         return number
 
     enter(flow.body, -1, 0, Around(), _Way())
-    return Program(flow, flow_hash, tuple(places), dict(_targets(places)))
+    return Program(flow, flow_hash, tuple(places), _targets(places))
 
 
-def _targets(places: list[Place]) -> Iterator[tuple[str, Target]]:
+def _targets(places: list[Place]) -> dict[str, Target]:
+    """By bare path the blocks to which inputs go. A repeat or retry is named by what its pause is for."""
+    found: dict[str, Target] = {}
     for number, one in enumerate(places):
-        templates = [one.template] if one.template else []
-        if isinstance(one.node, ir.Repeat):
-            templates.append(f"{one.template}[]")
-        elif isinstance(one.node, ir.Retry):
-            templates.append(attempts_of(one.template))
-        for template in templates:
-            yield place.key(template), Target(number, template, place.depth(template))
+        match one.node:
+            case ir.Step() | ir.Race() | ir.Alongside() | ir.Interrupt():
+                template = one.template
+            case ir.Repeat():
+                template = f"{one.template}[]"
+            case ir.Retry():
+                template = attempts_of(one.template)
+            case _:
+                continue
+        key = place.key(template)
+        assert key not in found, f"two blocks are called {template}"
+        found[key] = Target(number, template, place.depth(template))
+    return found
 
 
 def attempts_of(template: str) -> str:
