@@ -162,7 +162,7 @@ def _ways(node: ir.Node) -> Iterator[_Way]:
         case ir.Undoing():
             yield from (_Way(), _Way(frame=True, compensation=True))
         case ir.Child():
-            yield _Way(domain=True)
+            yield _Way(frame=True, domain=True)
         case _:
             assert_never(node)
 

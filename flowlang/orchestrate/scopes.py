@@ -78,9 +78,10 @@ def _left(walk: Walk, scope: Key, causes: Causes) -> None:
             assert isinstance(place.node, ir.Child)
             cell.verdict = cell.verdict or "closed"
             del walk.state.live[scope]
-            env = walk.env(place, index)
-            if place.node.name and place.node.returned in env:
-                env[place.node.name] = env[place.node.returned]
+            inside = walk.state.frames[place.parts[0], index]
+            if place.node.name and place.node.returned in inside:
+                walk.env(place, index)[place.node.name] = inside[place.node.returned]
+            walk.end(place.parts[0], index, False)
         case _:
             raise AssertionError(f"{place.template} is no scope")
     walk.ok(number, index, causes)
@@ -246,7 +247,7 @@ def start_child(walk: Walk, number: int, index: Index, causes: Causes) -> None:
         return walk.gone(number, index, reason, causes)
     walk.state.cells[number, index] = ChildCell()
     walk.state.live[number, index] = None
-    walk.start(place.parts[0], index, causes)
+    walk.begin(place.parts[0], index, {}, causes)
 
 
 def _child(walk: Walk, number: int, index: Index) -> ChildCell:
@@ -275,9 +276,10 @@ def child_ok(walk: Walk, number: int, index: Index, causes: Causes) -> None:
 
 
 def child_gone(walk: Walk, number: int, index: Index, reason: Reason, causes: Causes) -> None:
-    cell = _child(walk, number, index)
+    cell, body = _child(walk, number, index), walk.program.places[number].parts[0]
     walk.state.live.pop((number, index), None)
-    walk.state.hints.pop((walk.program.places[number].parts[0], index), None)
+    walk.state.frames.pop((body, index), None)
+    walk.state.hints.pop((body, index), None)
     if not cell.verdict:
         cell.verdict = "gone"
     walk.gone(number, index, CANCELLED if cell.verdict == "cancelled" else reason, causes)

@@ -261,6 +261,25 @@ def test_a_child_that_lost_turns_its_steps_as_cancelled() -> None:
     assert {path: why.kind for path, why in played.oracle().turned.items()} == {"f/p/y": "cancelled"}
 
 
+def test_a_child_whose_verdict_is_cancelled_is_gone_for_that_reason_although_it_failed() -> None:
+    fork = f"fork {{ {a('w')} branch two {{ {a('v')} step p = flow.pay(m: 1) }} }} join any "
+    played = run(fork, PAY, held=("w", "p/x"), answers={"p/x": failing()}).let("w", "p/x")
+    outcome = played.outcome()
+    assert outcome.status == "completed" and calls(outcome) == ["p/x failed", "v ok", "v:undo ok", "w ok"]
+    assert reason(outcome, "v:undo") == CANCELLED
+
+
+def test_a_scope_that_was_left_catches_no_failure_that_comes_later() -> None:
+    body = f"scope s {{ {a('x')} }} catch No -> {{ {a('h')} }} " + a("z")
+    assert calls(run(body, answers={"z": failing()}).outcome()) == ["x ok", "x:undo ok", "z failed"]
+
+
+def test_what_a_child_names_is_its_own() -> None:
+    body = "for each line in [1, 2] as found { step p = flow.pay(m: line) yield p } "
+    outcome = run(body + "step z = a.act(n: sum(found))", PAY).outcome()
+    assert call(outcome, "z").input == {"n": 5}
+
+
 def test_a_child_is_turned_when_it_is_started_below_a_hint() -> None:
     played = run(a("w") + "step p = flow.pay(m: 1)", PAY, held=("w",)).cancel().let("w")
     assert played.outcome().status == "cancelled" and list(played.oracle().turned) == ["f/p"]
