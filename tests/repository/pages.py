@@ -111,7 +111,7 @@ def try_out(part: Part) -> None:
             _both_modes(part)
         case "twin" | "drawing" | "console":
             now = said_now(part)
-            assert now is not None and _same(part, now), f"the page says\n{part.block.text}\nand now it is\n{now}"
+            assert now is not None and says(part, now), f"the page says\n{part.block.text}\nand now it is\n{now}"
         case "text":
             assert not part.block.name
         case "bad flow" | "contract":
@@ -120,7 +120,7 @@ def try_out(part: Part) -> None:
             raise AssertionError(part.kind)
 
 
-def _same(part: Part, now: str) -> bool:
+def says(part: Part, now: str) -> bool:
     """Whether the page says what is said now. In a console what differs from run to run is not compared."""
     return matches(part.block.text, now) if part.kind == "console" else part.block.text == now
 

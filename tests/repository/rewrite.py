@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.repository.command import ROOT
 from tests.repository.documents import Block, blocks
-from tests.repository.pages import inside, lay_out, parts, said_now, write
+from tests.repository.pages import inside, lay_out, parts, said_now, says, write
 from tests.repository.test_documents import path_with_flowlang, run, said_by
 
 
@@ -46,7 +46,7 @@ def _of_page(document: Path, folder: Path) -> Iterator[tuple[Block, str]]:
         for part in parts(document):
             write(part)
             said = said_now(part)
-            if said is not None:
+            if said is not None and not says(part, said):
                 yield part.block, said
 
 
