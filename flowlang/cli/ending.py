@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowlang import ir, table
+from flowlang import ir
 from flowlang.check.screen import visible
+from flowlang.cli.progress import block, is_pause
 from flowlang.cli.screen import data, talk
 from flowlang.cli.status import CANCELLED, DONE, FAILED, FINDINGS, STUCK, WAITS
+from flowlang.cli.steps import steps_in, steps_of
 from flowlang.cli.summary import Attempts, Known, elapsed, summary
 from flowlang.cli.unheard import unheard
-from flowlang.declared import Operation
 from flowlang.event import Failed, Ok, Outcome, Unknown
 from flowlang.lifecycle import OVER, Item
 from flowlang.report import Report, report
@@ -29,7 +30,7 @@ from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import RunRow
 from flowlang.scenario.compare import differences
 from flowlang.scenario.tree import Scenario
-from flowlang.values import Timestamp, plain_dumps, wire_loads
+from flowlang.values import Timestamp, plain_dumps
 
 STATUSES = {"completed": DONE, "failed": FAILED, "cancelled": CANCELLED, "stuck": STUCK}
 
@@ -157,42 +158,9 @@ def status_of(report: Report) -> int:
 def _text(store: SqliteStore, row: RunRow, outcome: Outcome, flows: Sequence[ir.Flow], now: int) -> str:
     flow = next((flow for flow in flows if flow.name == row.flow), None)
     steps = steps_in(store, row) if flow is None else steps_of(flow)
-    names = [(step.path, f"{step.operation.service}.{step.operation.name}") for step in steps]
-    lasting = {step.path for step in steps if not (step.undone or step.operation.reads)}
     head = f"run {row.run} of {row.flow}, {row.mode}, {elapsed((row.ended or now) - row.started)}"
     width = shutil.get_terminal_size().columns if sys.__stdout__ is not None and sys.__stdout__.isatty() else 0
-    return summary(outcome, head, names, known_of(store, row), waiting(store, row.run, now), width, lasting)
-
-
-@dataclass(frozen=True, slots=True)
-class StepOf:
-    """A step of a flow, what it calls, and whether it can be undone."""
-
-    path: str
-    operation: Operation
-    undone: bool
-
-
-def steps_of(flow: ir.Flow) -> list[StepOf]:
-    """The steps of a flow in its order."""
-    steps = [node for node in ir.walk(flow.body) if isinstance(node, ir.Step)]
-    return [StepOf(step.path, step.operation, step.undo is not None) for step in steps]
-
-
-def steps_in(store: SqliteStore, row: RunRow) -> list[StepOf]:
-    """The same from what is installed. No service knows the order of all steps, so in a choreography those that were
-    called come first, as they were called."""
-    if row.mode == "orchestrate":
-        body = store.share(row.hash, row.mode, row.owner)
-        return [] if body is None else steps_of(ir.from_data(wire_loads(body)))
-    found = {
-        step.path: StepOf(step.path, step.operation, step.compensate is not None)
-        for body in store.shares(row.hash, row.mode).values()
-        for step in table.from_data(wire_loads(body)).rows
-        if isinstance(step, table.StepRow)
-    }
-    called = [work.item.call.path for work in view.steps(store, row.run) if work.item.call.path in found]
-    return [found[path] for path in dict.fromkeys([*called, *found])]
+    return summary(outcome, head, steps, known_of(store, row), waiting(store, row.run, now), width)
 
 
 def known_of(store: SqliteStore, row: RunRow) -> Known:
@@ -224,9 +192,23 @@ def waiting(store: SqliteStore, run: str, now: int) -> Iterator[str]:
     waits = view.waits(store, run)
     for wait in waits:
         limit = f", until {Timestamp.of_ms(due[wait.path])}" if wait.path in due else ""
-        yield visible(f"{wait.path} waits for {wait.type} with {wait.field} {wait.value}{limit}")
+        yield visible(f"{_listens(wait.path)} {wait.type} with {wait.field} {wait.value}{limit}")
     for path in sorted(set(due) - {wait.path for wait in waits}):
-        yield visible(f"{path} waits until {Timestamp.of_ms(due[path])}")
+        yield visible(f"{block(path)} {_goes_on(path)} {Timestamp.of_ms(due[path])}")
+
+
+def _listens(path: str) -> str:
+    """What somebody waits for who listens at `path`."""
+    where, _, clause = path.partition(":")
+    words = {"events": "is interrupted by", "alongside": "runs a handler for each"}
+    return f"{where} {words.get(clause, 'waits for')}"
+
+
+def _goes_on(path: str) -> str:
+    """What a timer of `path` is for."""
+    if is_pause(path):
+        return "begins at"
+    return "has time until" if ":" in path else "waits until"
 
 
 def _call(run: str, item: Item, now: int) -> str:

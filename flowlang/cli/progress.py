@@ -5,12 +5,14 @@ The machine's own words come in (`event.Input` and attempts); what leaves is a s
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
 
 from flowlang.check.screen import visible
+from flowlang.cli.steps import StepOf, in_order
 from flowlang.cli.summary import elapsed
 from flowlang.event import (
     Arrived,
@@ -27,6 +29,7 @@ from flowlang.event import (
     Stuck,
     Unknown,
 )
+from flowlang.place import bare, key
 
 DIM, PLAIN = "\x1b[2m", "\x1b[0m"
 
@@ -36,6 +39,7 @@ class Lines:
     """Plain lines: the time since the first one, the step, and what happened."""
 
     stream: TextIO
+    steps: Sequence[StepOf] = ()
     began: int | None = None
 
     def attempt(self, at: int, path: str, kind: str, attempt: int) -> None:
@@ -45,7 +49,7 @@ class Lines:
 
     def took(self, at: int, input: Input, *, declined: bool = False) -> None:
         """Something was taken in and is recorded."""
-        said = told(input, declined)
+        said = told(input, self.steps, declined=declined)
         self.began = at if self.began is None else self.began
         if said is not None:
             self._say(at, *said)
@@ -64,7 +68,7 @@ class Table:
     """The steps with their state, painted again in the same place; gone when the run is over, as the summary follows."""
 
     stream: TextIO
-    steps: Sequence[str]
+    steps: Sequence[StepOf]
     states: dict[str, str] = field(default_factory=dict)
     painted: int = 0
 
@@ -75,7 +79,7 @@ class Table:
 
     def took(self, at: int, input: Input, *, declined: bool = False) -> None:
         """Something was taken in and is recorded."""
-        said = told(input, declined)
+        said = told(input, self.steps, declined=declined)
         if said is not None:
             self._set(*said)
 
@@ -88,7 +92,7 @@ class Table:
         self.states[path or "the run"] = state
         self._wipe()
         size = shutil.get_terminal_size()
-        paths = [*self.steps, *(path for path in self.states if path not in self.steps)]
+        paths = in_order(self.steps, self.states)
         shown = [path for path in paths if path in self.states] if len(paths) > size.lines - 2 else paths
         shown = shown[-(size.lines - 2) :]
         wide = max(map(len, shown), default=0)
@@ -107,7 +111,7 @@ class Table:
 Progress = Lines | Table
 
 
-def told(input: Input, declined: bool = False) -> tuple[str, str] | None:
+def told(input: Input, steps: Sequence[StepOf] = (), *, declined: bool = False) -> tuple[str, str] | None:
     """The path that something happened to, and what, in words. None for what nobody needs to see. An event that is
     `declined` is kept: another wait may take it."""
     match input:
@@ -116,17 +120,36 @@ def told(input: Input, declined: bool = False) -> tuple[str, str] | None:
         case Heard():
             return None
         case Settled(path=path, kind=kind, results=results):
-            return path, _undone(results[-1]) if kind == "undo" else _done(results[-1])
+            return path, _undone(results[-1]) if _is_undo(path, kind, steps) else _done(results[-1])
         case Stuck(path=path, kind=kind, error=error):
-            return path, f"{'can not be undone' if kind == 'undo' else 'stuck'}, {_error(error.name, error.message)}"
+            what = "can not be undone" if _is_undo(path, kind, steps) else "stuck"
+            return path, f"{what}, {_error(error.name, error.message)}"
         case Resolved(path=path, decision=decision):
             return path, f"an operator says {decision}"
         case Fired(path=path):
-            return path, "the time is over"
+            return block(path), "the pause is over" if is_pause(path) else "the time is over"
         case Arrived(path=path, event=event):
-            return path, f"{event.type} {'is not the one that it waits for' if declined else 'has arrived'}"
+            return block(path), f"{event.type} {'is not the one that it waits for' if declined else 'has arrived'}"
         case Cancel():
             return "", "somebody cancels the run"
+
+
+def _is_undo(path: str, kind: str, steps: Sequence[StepOf]) -> bool:
+    """Whether a call undoes its step; one of a compensation block undoes others."""
+    return kind == "undo" and not any(step.undoes and key(step.path) == bare(path) for step in steps)
+
+
+def block(path: str) -> str:
+    """The block that a user knows by the path of one of its clauses: `order/buy` for `order/buy:events`."""
+    return path.partition(":")[0]
+
+
+_PAUSE = re.compile(r"(\]|#\d+)$")
+
+
+def is_pause(path: str) -> bool:
+    """Whether a timer of `path` is that of a pause: what comes after it is an iteration, or an attempt."""
+    return _PAUSE.search(path) is not None
 
 
 def _done(result: Result) -> str:

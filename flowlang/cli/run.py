@@ -17,6 +17,7 @@ from flowlang.cli.given import input_values, refused, with_failures
 from flowlang.cli.screen import talk
 from flowlang.cli.session import MEMORY, STORE, Session
 from flowlang.cli.status import FINDINGS, USAGE, Stop
+from flowlang.cli.steps import steps_of
 from flowlang.compile import Built, build
 from flowlang.diagnostic import Diagnostic
 from flowlang.event import Value
@@ -123,7 +124,7 @@ def run(
         virtual=EPOCH if found else None,
         crash=Crash(tuple(crash_before), tuple(crash_after)),
         quiet=False,
-        steps=[node.path for node in ir.walk(flow.body) if isinstance(node, ir.Step)],
+        steps=steps_of(flow),
         processes=processes,
     )
     session.create()

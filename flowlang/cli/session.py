@@ -19,6 +19,7 @@ from typing import TypeVar
 from flowlang.cli.progress import Lines, Progress, Table
 from flowlang.cli.screen import colour
 from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
+from flowlang.cli.steps import StepOf
 from flowlang.runtime import failpoint
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock, run_virtual
@@ -43,7 +44,7 @@ class Session:
     virtual: int | None = None
     crash: Crash = field(default_factory=Crash)
     quiet: bool = False
-    steps: Sequence[str] = field(default=())  # shown in the live table
+    steps: Sequence[StepOf] = field(default=())  # shown in the live table
     processes: bool = False
 
     def drive(self, main: Callable[[Engine, RealClock], Awaitable[T]]) -> T:
@@ -100,7 +101,7 @@ class Session:
     def _progress(self) -> Progress | None:
         if self.quiet:
             return None
-        return Table(sys.__stderr__ or sys.stderr, self.steps) if colour(sys.stderr) else Lines(sys.stderr)
+        return Table(sys.__stderr__ or sys.stderr, self.steps) if colour(sys.stderr) else Lines(sys.stderr, self.steps)
 
 
 def _steady() -> float:

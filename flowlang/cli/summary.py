@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from flowlang.check.screen import visible
 from flowlang.check.screen import width as columns_of
-from flowlang.event import Called, Error, Outcome, Value
-from flowlang.report import path_key, status_of
+from flowlang.cli.steps import StepOf, in_order
+from flowlang.event import LOST, Called, Error, Outcome, Value
+from flowlang.place import bare, key
+from flowlang.report import status_of
 from flowlang.values import plain_dumps
 
 
@@ -46,16 +48,14 @@ HEAD = ["step", "operation", "what happened", "tries", "began", "took", "output 
 def summary(
     outcome: Outcome,
     head: str,
-    steps: Sequence[tuple[str, str]],
+    steps: Sequence[StepOf],
     known: Known,
     waits: Iterable[str],
     width: int,
-    lasting: Collection[str] = (),
 ) -> str:
-    """The whole text. `head` names run, flow and mode; `steps` are all steps of the flow in its order, with their
-    operation; `waits` are sentences; `width` is that of the terminal, or 0 for no limit. `lasting` are the steps that
-    have an effect and no compensation."""
-    remains = _remains(outcome, lasting)
+    """The whole text. `head` names run, flow and mode; `steps` are all steps of the flow in its order; `waits` are
+    sentences; `width` is that of the terminal, or 0 for no limit."""
+    remains = _remains(outcome, {key(step.path) for step in steps if step.lasting})
     parts = [f"{_sentence(outcome, remains)}\n{head}"]
     lines = lines_of(outcome, steps, known)
     if lines:
@@ -84,7 +84,7 @@ def _remains(outcome: Outcome, lasting: Collection[str]) -> list[str]:
         return []
     last = {called.id.path: called.result for called in outcome.calls if called.id.kind == "do"}  # the last key counts
     doubts = {"ok": "", "unknown": ", if it happened"}
-    return [f"{path}{doubts[result]}" for path, result in last.items() if path in lasting and result in doubts]
+    return [f"{path}{doubts[result]}" for path, result in last.items() if bare(path) in lasting and result in doubts]
 
 
 def _sentence(outcome: Outcome, remains: Collection[str]) -> str:
@@ -122,29 +122,34 @@ def _why(error: Error | None) -> str:
 # ---------------------------------------------------------------- the steps
 
 
-def lines_of(outcome: Outcome, steps: Sequence[tuple[str, str]], known: Known) -> list[Line]:
-    """A line for each step of the flow, in its order; steps that `steps` does not list come where their path sorts."""
+def lines_of(outcome: Outcome, steps: Sequence[StepOf], known: Known) -> list[Line]:
+    """A line for each step of the flow, in its order, and in a loop for each item."""
     calls: dict[str, list[Called]] = {}
     for called in outcome.calls:
         calls.setdefault(called.id.path, []).append(called)
-    operations = dict(steps)
-    order = {path: place for place, (path, _) in enumerate(steps)}
-    paths = sorted({*order, *calls}, key=lambda path: (order.get(path, len(order)), path_key(path)))
-    return [_line(path, operations.get(path, ""), calls.get(path, []), known) for path in paths]
+    operations = {key(step.path): step for step in steps}
+    return [
+        _line(path, operations.get(bare(path)), calls.get(path, []), known, path in outcome.residue)
+        for path in in_order(steps, calls)
+    ]
 
 
-def _line(path: str, operation: str, calls: list[Called], known: Known) -> Line:
-    forward = [called for called in calls if called.id.kind == "do"]
-    undo = [called for called in calls if called.id.kind == "undo"]
+def _line(path: str, step: StepOf | None, calls: list[Called], known: Known, skipped: bool) -> Line:
+    operation = step.operation if step else f"{calls[-1].service}.{calls[-1].operation}"
+    # a step of a compensation block has no other call than the one that undoes
+    alone = step is not None and step.undoes
+    forward = [called for called in calls if called.id.kind == "do" or alone]
+    undo = [called for called in calls if called.id.kind == "undo" and not alone]
     if not forward:
         return Line(path, operation, "never reached", 0, "", "", "")
     last = max(forward, key=lambda called: called.id.number)
-    do = known.get((path, "do"), Attempts(0))
+    do = known.get((path, last.id.kind), Attempts(0))
     undoing = known.get((path, "undo")) if undo and undo[-1].result != "ok" else None
+    happened = _happened(last, undo[-1] if undo else None, do, undoing, skipped)
     return Line(
         path,
-        operation or f"{last.service}.{last.operation}",
-        _happened(last, undo[-1] if undo else None, do, undoing),
+        operation,
+        f"undoing: {happened}" if alone else happened,
         do.made,
         "" if do.began is None else elapsed(do.began),
         "" if do.took is None else elapsed(do.took),
@@ -152,14 +157,16 @@ def _line(path: str, operation: str, calls: list[Called], known: Known) -> Line:
     )
 
 
-def _happened(last: Called, undo: Called | None, do: Attempts, undoing: Attempts | None) -> str:
+def _happened(last: Called, undo: Called | None, do: Attempts, undoing: Attempts | None, skipped: bool) -> str:
     error = f" {do.error.name}" if do.error else ""
     words = {"ok": "done", "failed": f"failed{error}", "unknown": f"unknown{error}", "pending": "under way"}
     first = f"stuck{error}" if do.stuck else words[last.result]
     if undo is None:
-        return first
+        return f"{first}, skipped" if skipped else first
     if undo.result == "ok":
-        return f"{first}, undone"
+        return f"{first}, lost and undone" if undo.reason == LOST else f"{first}, undone"
+    if skipped:
+        return f"{first}, undoing skipped"
     return f"{first}, undoing is stuck" if undoing is not None and undoing.stuck else f"{first}, being undone"
 
 

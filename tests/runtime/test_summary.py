@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
+from flowlang import ir
 from flowlang.cli.progress import Lines, Table
-from flowlang.cli.summary import Attempts, Known, elapsed, summary, table
+from flowlang.cli.steps import StepOf, in_order, steps_of
+from flowlang.cli.summary import Attempts, Known, elapsed, lines_of, summary, table
+from flowlang.declared import Firm
 from flowlang.event import (
+    LOST,
     Arrived,
     Called,
     Cancel,
@@ -25,8 +31,13 @@ from flowlang.event import (
     Stuck,
     Unknown,
 )
+from tests.runtime.flows import CHARGE, RELEASE, flow, step
 
-STEPS = [("f/charge", "payments.charge"), ("f/ship", "shipping.arrange"), ("f/tell", "notifications.send")]
+STEPS = [
+    StepOf("f/charge", "payments.charge"),
+    StepOf("f/ship", "shipping.arrange"),
+    StepOf("f/tell", "notifications.send"),
+]
 NO_CARRIER = Error("NoCarrier", "nobody drives there", "f/ship")
 
 
@@ -39,9 +50,9 @@ def told(
     known: Known | None = None,
     waits: tuple[str, ...] = (),
     width: int = 0,
-    lasting: tuple[str, ...] = (),
+    steps: Sequence[StepOf] = STEPS,
 ) -> str:
-    return summary(outcome, "run r-1 of f, orchestrate, 3.00s", STEPS, known or {}, waits, width, lasting)
+    return summary(outcome, "run r-1 of f, orchestrate, 3.00s", steps, known or {}, waits, width)
 
 
 FAILED = Outcome(
@@ -109,16 +120,20 @@ def test_what_was_skipped_is_said_and_the_sentence_does_not_claim_more() -> None
 def test_a_step_without_a_compensation_stays_done_and_the_sentence_says_so() -> None:
     calls = (called("f/charge", "ok"), called("f/charge", "ok", "undo"), called("f/ship", "failed"))
     told_calls = (*calls, called("f/tell", "ok"), called("f/note", "unknown"), called("f/ask", "failed"))
-    lasting = ("f/tell", "f/note", "f/ask", "f/later")
-    text = told(Outcome("failed", None, NO_CARRIER, (), told_calls, ()), lasting=lasting)
+    lasting = [StepOf(path, "s.o", lasting=True) for path in ("f/tell", "f/note", "f/ask", "f/later")]
+    text = told(Outcome("failed", None, NO_CARRIER, (), told_calls, ()), steps=[*STEPS[:2], *lasting])
     assert text.startswith("failed with NoCarrier at f/ship; everything is undone but what has no compensation\n")
     assert text.endswith(
         "what these did remains, because they have no compensation:\n  f/tell\n  f/note, if it happened"
     )
-    both = told(Outcome("cancelled", None, None, ("f/charge",), told_calls, ()), lasting=lasting)
+    both = told(Outcome("cancelled", None, None, ("f/charge",), told_calls, ()), steps=[*STEPS[:2], *lasting])
     assert both.startswith("cancelled; everything is undone but what somebody skipped and what has no compensation\n")
-    assert "compensation" not in told(Outcome("completed", None, None, (), told_calls, ()), lasting=lasting)
-    assert "everything is undone\n" in told(Outcome("failed", None, NO_CARRIER, (), calls, ()), lasting=lasting)
+    assert "compensation" not in told(
+        Outcome("completed", None, None, (), told_calls, ()), steps=[*STEPS[:2], *lasting]
+    )
+    assert "everything is undone\n" in told(
+        Outcome("failed", None, NO_CARRIER, (), calls, ()), steps=[*STEPS[:2], *lasting]
+    )
 
 
 def test_a_step_under_its_second_key_is_told_by_the_last_one() -> None:
@@ -161,6 +176,85 @@ def test_times_are_told_as_people_do(ms: int, text: str) -> None:
     assert elapsed(ms) == text
 
 
+# ---------------------------------------------------------------- items, attempts, handlers, losers, blocks
+
+MANY = [
+    StepOf("f/found", "s.o"),
+    StepOf("f/sku[]/place", "s.o"),
+    StepOf("f/sku[]/try#/pack", "s.o"),
+    StepOf("f/buy#/pay", "s.o"),
+    StepOf("f/told[]/note", "s.o"),
+    StepOf("f/back", "s.o", undoes=True),
+    StepOf("f/last", "s.o"),
+]
+
+
+def test_items_and_attempts_stand_where_the_flow_has_them() -> None:
+    paths = [
+        "f/last",
+        "f/sku[10]/place",
+        "f/sku[2]/try#2/pack",
+        "f/sku[2]/place",
+        "f/sku[2]/pack",
+        "f/buy#2/pay",
+        "f/pay",
+    ]
+    assert in_order(MANY, paths) == [
+        "f/found",
+        *("f/sku[2]/place", "f/sku[2]/pack", "f/sku[2]/try#2/pack", "f/sku[10]/place"),
+        *("f/pay", "f/buy#2/pay"),
+        "f/told[]/note",
+        "f/last",
+    ]
+
+
+def test_a_step_that_no_item_reached_has_one_line_and_a_block_that_did_not_run_none() -> None:
+    assert in_order(MANY, []) == ["f/found", "f/sku[]/place", "f/sku[]/pack", "f/pay", "f/told[]/note", "f/last"]
+    assert in_order(MANY, ["f/back", "f/strange"])[-3:] == ["f/back", "f/last", "f/strange"]
+
+
+def test_the_steps_of_a_scope_with_a_compensation_of_its_own_do_not_last() -> None:
+    block = ir.Undoing("order/buy:compensate", ir.Sequence((step("pay", CHARGE),)), ir.Sequence((undoing("back"),)), "")
+    assert steps_of(flow(block, step("tell", CHARGE))) == [
+        StepOf("order/pay", "payments.charge"),
+        StepOf("order/back", "inventory.release", undoes=True),
+        StepOf("order/tell", "payments.charge", lasting=True),
+    ]
+
+
+def undoing(name: str) -> ir.Step:
+    return replace(step(name, RELEASE), firm=Firm("undo", ()))
+
+
+def lines(*calls: Called, known: Known | None = None, residue: tuple[str, ...] = ()) -> dict[str, str]:
+    outcome = Outcome("failed", None, NO_CARRIER, residue, calls, ())
+    return {line.path: line.happened for line in lines_of(outcome, MANY, known or {})}
+
+
+def test_a_loser_is_told_as_one() -> None:
+    undo = replace(called("f/found", "ok", "undo"), reason=LOST)
+    assert lines(called("f/found", "ok"), undo)["f/found"] == "done, lost and undone"
+
+
+def test_what_an_operator_skipped_is_not_under_way() -> None:
+    calls = (called("f/found", "ok"), called("f/found", "unknown", "undo"))
+    assert lines(*calls, residue=("f/found",))["f/found"] == "done, undoing skipped"
+    back = called("f/back", "unknown", "undo")
+    known: Known = {("f/back", "undo"): Attempts(11, 0, 1, error=Error("Timeout", "", "f/back"))}
+    assert lines(back, known=known, residue=("f/back",))["f/back"] == "undoing: unknown Timeout, skipped"
+
+
+def test_a_step_of_a_compensation_block_is_told_by_its_only_call() -> None:
+    assert lines(called("f/back", "ok", "undo"))["f/back"] == "undoing: done"
+    assert "f/back" not in lines()
+
+
+def test_what_remains_of_an_item_is_said() -> None:
+    left = Outcome("failed", None, NO_CARRIER, (), (called("f/line[3]/tell", "ok"),), ())
+    text = told(left, steps=[StepOf("f/line[]/tell", "mail.send", lasting=True)])
+    assert text.endswith("what these did remains, because they have no compensation:\n  f/line[3]/tell")
+
+
 # ---------------------------------------------------------------- progress
 
 
@@ -200,9 +294,28 @@ def test_each_thing_that_happens_is_a_line() -> None:
     )
 
 
+def test_the_clauses_of_a_scope_and_pauses_are_told_in_the_words_of_the_flow() -> None:
+    stream = io.StringIO()
+    told = Lines(stream, MANY, began=0)
+    told.took(0, Fired(0, "f/buy:events"))
+    told.took(0, Arrived(0, "f/buy:alongside", External("e", "order.changed", "", {})))
+    told.took(0, Fired(0, "f/repeat1[2]"))
+    told.took(0, Fired(0, "f/buy#2"))
+    told.took(0, Settled(0, "f/back", "undo", (Ok({}),)))
+    told.took(0, Stuck(0, "f/back", "undo", 11, Error("Timeout", "", "f/back")))
+    assert [line[10:] for line in stream.getvalue().splitlines()] == [
+        "f/buy  the time is over",
+        "f/buy  order.changed has arrived",
+        "f/repeat1[2]  the pause is over",
+        "f/buy#2  the pause is over",
+        "f/back  done",
+        "f/back  stuck, Timeout",
+    ]
+
+
 def test_the_table_is_painted_in_one_place_and_gone_at_the_end() -> None:
     stream = io.StringIO()
-    live = Table(stream, ["f/charge", "f/ship"])
+    live = Table(stream, STEPS[:2])
     live.attempt(0, "f/charge", "do", 1)
     live.took(5, Settled(5, "f/charge", "do", (Ok({}),)))
     live.close()
