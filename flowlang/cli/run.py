@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Sequence
@@ -118,9 +119,11 @@ def run(
     folder = None if services is None else _handlers(services, (flow, *others))
     options = _options(scenario, folder)
     beside = _options(replace(scenario, input=None, has_input=False, happenings=(), expect=None), folder)
-    plan = Plan(built, mode, values, _key(flow, values), options, beside, scenario, follow)
+    store = store or (MEMORY if found else STORE)
+    run = _named(flow, scenario) if found and store == MEMORY else ""
+    plan = Plan(built, mode, values, _key(flow, values), options, beside, scenario, follow, run)
     session = Session(
-        store=store or (MEMORY if found else STORE),
+        store=store,
         virtual=EPOCH if found else None,
         crash=Crash(tuple(crash_before), tuple(crash_after)),
         quiet=False,
@@ -155,6 +158,7 @@ class Plan:
     beside: dict[str, str]  # options of the runs that its events start: the same answers, and nothing happens twice
     scenario: Scenario
     follow: bool
+    run: str = ""  # the id of the run; else it gets one
 
 
 async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -> Told:
@@ -165,7 +169,7 @@ async def _run(engine: Engine, clock: RealClock, plan: Plan, *, as_json: bool) -
         await engine.install(installation, plan.beside)
     known = {row.run for row in view.runs(engine.store)}
     first = plan.built[0]
-    started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, options=plan.options)
+    started = await engine.start(first.hash, plan.mode, plan.values, key=plan.key, run=plan.run, options=plan.options)
     if not started.fresh:
         await engine.resume(started.run)  # whoever began it may have been killed
     mistake = await drive(engine, clock, started.run, plan.scenario, follow=plan.follow)
@@ -223,6 +227,12 @@ def _key(flow: ir.Flow, values: dict[str, Value]) -> Value:
         return Link().value(flow.key, values)
     except Refused as refusal:
         raise Stop(USAGE, f"the key of the run can't be told: {refusal.message}") from refusal
+
+
+def _named(flow: ir.Flow, scenario: Scenario) -> str:
+    """The id of a run that stands alone in a store of its own: the same in both modes and whenever it is run again, since
+    the pauses before further attempts follow from it, and a scenario must say the same thing every time."""
+    return hashlib.sha256(f"{flow.name}|{wire_dumps(to_value(scenario))}".encode()).hexdigest()[:12]
 
 
 def _options(scenario: Scenario, folder: str | None) -> dict[str, str]:
