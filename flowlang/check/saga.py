@@ -188,7 +188,8 @@ class _Undoing:
             elif not operation.idempotent:
                 yield UndoNotRepeatable(span=span, operation=said)
         own = next((ref for expr in arguments_of(call) for ref in reads(expr) if ref.name == step.name.text), None)
-        if own is not None:
+        # the compensation of another flow runs only where that was ok: what it gave is known then
+        if own is not None and child_of(step.call, self.flows) is None:
             yield UndoReadsOwnResult(span=own.span, step=step.name.text)
 
 
