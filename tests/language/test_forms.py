@@ -56,6 +56,72 @@ def test_any_layout_is_formatted_alike(flow: tree.Flow, seed: int) -> None:
     assert format.format_source(Source("random.flow", formatted)) == formatted
 
 
+MIXED = """flow f() {
+  race { # the first one
+    # no limit
+    forever
+    on event "b" -> {}
+
+    ## documented
+    on event "a" -> { step x = s.x() } # behind a
+    # at the end
+  }
+  scope s { step y = s.y() } # behind the scope
+  compensate { step z = s.z() }
+  # before the catch
+  catch A -> {
+    step c = s.c()
+    step d = s.d()
+  } within 5m # no
+  else fail Late
+  on event "stop" -> {} # behind stop
+  retry 3
+  repeat # why
+  { } until # when
+  true at most 3 else { # late
+    fail Late }
+}
+"""
+
+ORDERED = """flow f() {
+  race {  # the first one
+    on event "b" -> {}
+
+    ## documented
+    on event "a" -> step x = s.x()  # behind a
+    # no limit
+    forever
+    # at the end
+  }
+  scope s {
+    step y = s.y()
+  }  # behind the scope
+  retry 3
+  on event "stop" -> {}  # behind stop
+  # no
+  within 5m else fail Late
+  # before the catch
+  catch A -> {
+    step c = s.c()
+    step d = s.d()
+  } compensate {
+    step z = s.z()
+  }
+  # why
+  repeat {
+    # when
+  } until true at most 3 else {  # late
+    fail Late
+  }
+}
+"""
+
+
+def test_clauses_have_one_order_and_keep_their_comments() -> None:
+    assert format.format_source(Source("mixed.flow", MIXED)) == ORDERED
+    assert format.format_source(Source("mixed.flow", ORDERED)) == ORDERED
+
+
 def _scattered(printed: str, random: Random) -> tuple[str, list[str]]:
     """The same tokens and documentation with other blanks between them, and comments."""
     source = Source("random.flow", printed)
