@@ -719,10 +719,10 @@ class LooseDoc(Diagnostic):
     code = "FL0901"
     severity = "warning"
     message = "this documentation belongs to nothing"
-    help = "put it directly before a flow, statement, branch, case or catch, or begin it with a single `#`"
+    help = "put it directly before a flow, statement, branch, case, catch or event, or begin it with a single `#`"
     explanation = (
-        "`##` documents what follows it: the flow, a statement, a branch, a case or a catch. Nothing of that follows here, "
-        "so this text would reach neither the drawing nor the documents."
+        "`##` documents what follows it: the flow, a statement, a branch, a case, a catch, or what an event or an `after` "
+        "leads to. Nothing of that follows here, so this text would reach neither the drawing nor the documents."
     )
     bad = _flow("step place = orders.place(order) {", "  ## enough for the slowest shop", "  timeout 10s", "}")
     good = _flow("## enough time for the slowest shop", "step place = orders.place(order) { timeout 10s }")
