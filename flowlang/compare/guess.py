@@ -16,17 +16,18 @@ from flowlang.expression.tree import Expression
 from flowlang.link import Env, Link, Refused
 from flowlang.schema.example import example_of
 from flowlang.schema.fault import SchemaError
-from flowlang.values import ABSENT, Duration
+from flowlang.values import ABSENT, Duration, Timestamp
 
 Choose = Callable[[str, int], int]
 """Which of so many ways out of a block is taken, by the block's path without the flow's name."""
 
 
 class Guess(Link):
-    """The leaves of a program whose decisions are made by `choose`."""
+    """The leaves of a program whose decisions are made by `choose`. What `link` has compiled serves all runs."""
 
-    def __init__(self, flow: ir.Flow, rates: Rates, choose: Choose) -> None:
+    def __init__(self, flow: ir.Flow, rates: Rates, choose: Choose, link: Link) -> None:
         super().__init__()
+        self._link = link
         self._choose = choose
         self._arms: dict[int, tuple[ir.Switch, int]] = {}
         self._taken: dict[str, int] = {}
@@ -70,20 +71,20 @@ class Guess(Link):
         if key in self._true:
             return True
         try:
-            return super().truth(expression, env)
+            return self._link.truth(expression, env)
         except Refused:
             return False
 
     def optional(self, expression: Expression, env: Env) -> Value:
         """The value under the examples; a list as long as it is said to be."""
         try:
-            value = super().optional(expression, env)
+            value = self._link.optional(expression, env)
         except Refused:
             value = ABSENT
         if id(expression) in self._lists:
             item = value[0] if isinstance(value, list) and value else {}
             return [item] * self._lists[id(expression)]
-        if id(expression) in self._times and value is ABSENT:
+        if id(expression) in self._times and not isinstance(value, Duration | Timestamp):
             return Duration(1000)
         return value
 
@@ -95,7 +96,7 @@ class Guess(Link):
     def conformed(self, schema: Schema, value: Value, name: str) -> Value:
         """`value`, or the schema's example where it does not fit."""
         try:
-            return super().conformed(schema, value, name)
+            return self._link.conformed(schema, value, name)
         except Refused:
             return example(schema)
 

@@ -21,6 +21,7 @@ from flowlang.compare.guess import Choose, Guess, answer, example
 from flowlang.compare.rates import Rates, short, ways_of
 from flowlang.declared import Operation
 from flowlang.event import Failed, Invoke, Ok, Result, Unknown
+from flowlang.link import Link
 from flowlang.orchestrate import machine as central_machine
 from flowlang.orchestrate import program as central_program
 from flowlang.table import RunRow
@@ -124,7 +125,7 @@ class _Play:
     nodes: dict[str, ir.Node] = field(init=False)
     todo: list[tuple[int, int, str, event.Input]] = field(default_factory=list)
     timers: dict[tuple[str, str], int] = field(default_factory=dict)
-    raced: set[str] = field(default_factory=set)
+    arms: dict[str, list[event.Arm]] = field(default_factory=dict)  # of each race, in the order of its alternatives
     played: Played = field(default_factory=Played)
     number: int = 0
     at: int = START
@@ -160,7 +161,7 @@ class _Play:
             case event.StopTimer():
                 self.timers.pop((role, effect.path), None)
             case event.Arm():
-                self.race(role, effect.path, hops)
+                self.race(role, effect, hops)
             case event.Send():
                 message = effect.message
                 if not self.form.is_bookkeeping(message.name):
@@ -196,19 +197,24 @@ class _Play:
         self.fail = None
         return Failed(error) if error.name in node.operation.errors else Unknown(error)
 
-    def race(self, role: str, path: str, hops: int) -> None:
-        """Let one of the ways out of a race be taken; scopes are left to their bodies."""
-        node = self.nodes.get(place.bare(path))
-        if not isinstance(node, ir.Race) or path in self.raced:
+    def race(self, role: str, arm: event.Arm, hops: int) -> None:
+        """Let one of the ways out of a race be taken once it listens for all of them; scopes are left to their bodies."""
+        node = self.nodes.get(place.bare(arm.path))
+        if not isinstance(node, ir.Race):
             return
-        self.raced.add(path)
+        arms = self.arms.setdefault(arm.path, [])
+        arms.append(arm)
+        if len(arms) != len(node.alternatives):
+            return
         way = self.choose(short(node.path), ways_of(node))
-        if way == len(node.alternatives):
-            self.later(hops, role, event.Fired(self.at, path))
+        if way == len(arms):
+            self.later(hops, role, event.Fired(self.at, arm.path))
             return
-        chosen = node.alternatives[way].event
-        arrived = event.External(f"{path} {way}", chosen.type, "", example(chosen.data))
-        self.later(hops, role, event.Arrived(self.at, path, arrived))
+        listens, chosen = arms[way], node.alternatives[way].event
+        subject = listens.value if listens.field == "subject" and isinstance(listens.value, str) else ""
+        data = _fitting(example(chosen.data), listens)
+        arrived = event.External(f"{arm.path} {way}", chosen.type, subject, data)
+        self.later(hops, role, event.Arrived(self.at, arm.path, arrived))
 
     def timer(self, role: str, path: str, hops: int) -> None:
         """A pause is over at once; a time limit is not reached, unless it was chosen."""
@@ -216,6 +222,20 @@ class _Play:
         if isinstance(node, ir.Interrupt) or (isinstance(node, ir.Race) and node.alternatives):
             return
         self.later(hops, role, event.Fired(self.at, path))
+
+
+def _fitting(data: Value, arm: event.Arm) -> Value:
+    """`data` with the value in it by which `arm` knows its event."""
+    if arm.field == "subject" or not isinstance(data, dict):
+        return data
+    made = inner = dict(data)
+    *outer, last = arm.field.split(".")
+    for name in outer:
+        below = inner.get(name)
+        inner[name] = dict(below) if isinstance(below, dict) else {}
+        inner = inner[name]
+    inner[last] = arm.value
+    return made
 
 
 def given(flow: ir.Flow) -> Iterator[tuple[str, Value]]:
@@ -242,10 +262,10 @@ Forms = Callable[[str, Choose], Form]
 
 def forms(flow: ir.Flow, programs: dict[str, service_program.Program], rates: Rates) -> Forms:
     """What makes a fresh run of `flow` in a mode: `orchestrate` or `choreograph`."""
-    central = central_program.load(flow)
+    central, compiled = central_program.load(flow), Link()
 
     def make(mode: str, choose: Choose) -> Form:
-        link = Guess(flow, rates, choose)
+        link = Guess(flow, rates, choose, compiled)
         if mode == "orchestrate":
             return Central(central, link)
         return Services(flow.owner, programs, link)

@@ -358,17 +358,19 @@ class _Drawing:
         after, last = self.flow(child, ends), self.latest
         for step in ir.walk(undoing.undo):
             if isinstance(step, ir.Step):
-                self.undo(child.path, step.operation, step.input, _End(last, "undo", scope=child.path))
+                path = _scope_of(child.path)
+                self.undo(path, step.operation, step.input, _End(last, "undo", scope=path))
         self.latest = last
         return after
 
     def flow(self, child: ir.Child, ends: _Ends) -> _Ends:
         outer, returned = self.child, self.returned
-        name = child.path.rpartition("/")[2]
+        path = _scope_of(child.path)
+        name = path.rpartition("/")[2]
         self.child, self.returned = f"{outer}{name}/", []
         given = [f"{key}: {text}" for key, text in self.parameters()]
-        about = lines(child.doc, f"{name} = flow.{child.flow}({', '.join(given)})", decided(child.at), child.path)
-        frame = Scope(child.path, f"{name} = flow.{child.flow}", "", about, "child")
+        about = lines(child.doc, f"{name} = flow.{child.flow}({', '.join(given)})", decided(child.at), path)
+        frame = Scope(path, f"{name} = flow.{child.flow}", "", about, "child")
         after = self.framed(frame, lambda: self.block(child.body, ends), ends)
         after += tuple(self.returned)
         self.child, self.returned = outer, returned

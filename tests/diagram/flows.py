@@ -120,7 +120,7 @@ def repeat(
 
 
 def child(path: str, name: str, *body: ir.Node) -> ir.Child:
-    short = path.rpartition("/")[2]
+    short = path.partition(":")[0].rpartition("/")[2]
     return ir.Child(path, name, short, f"{short}/return", seq(*body), "")
 
 
@@ -314,7 +314,7 @@ def month_end() -> ir.Flow:
     )
     undo = ir.Undoing(
         f"{f}/send:compensate",
-        seq(child(f"{f}/send", "deliver", step(f"{f}/send/post", "mail.post"))),
+        seq(child(f"{f}/send:flow", "deliver", step(f"{f}/send/post", "mail.post"))),
         seq(step(f"{f}/send", "mail.recall")),
         "",
     )

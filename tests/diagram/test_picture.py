@@ -383,7 +383,7 @@ def test_a_child_flow_is_drawn_in_its_own_words() -> None:
 
 
 def test_a_child_flow_with_its_own_compensation_is_undone_by_one_step() -> None:
-    body = seq(child("f/pay", "settle", step("f/pay/a", "x.do", "x.undo")))
+    body = seq(child("f/pay:flow", "settle", step("f/pay/a", "x.do", "x.undo")))
     picture = draw(flow("f", ir.Undoing("f/pay:compensate", body, seq(step("f/pay", "y.back")), "")))
     assert ("f/pay", "f/pay:undo", "undo", "") in arrows(picture)
     assert {node.id: node.scope for node in picture.nodes}["f/pay:undo"] == ""
