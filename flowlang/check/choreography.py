@@ -23,8 +23,8 @@ from flowlang.source import Span
 if TYPE_CHECKING:
     from flowlang import ir
 
-MANY = 5_000
-"""Statements from which on the size of the kernel is worth a look."""
+MANY = 19_000
+"""Statements from which on a kernel may be too large for a run."""
 
 
 def choreography(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diagnostic]:

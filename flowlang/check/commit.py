@@ -102,13 +102,12 @@ class _Firm:
                 if loses(statement) and not self.all:
                     join = "any" if statement.need is None else str(statement.need.value)
                     span = opening(statement.span, "fork") if statement.need is None else statement.need.span
-                    yield self.fails(span, f"`join {join}`", "fails when too few of its branches are ok", "catch as e")
+                    yield self.fails(span, f"a failure of `join {join}`", "catch as e")
             case tree.Repeat(otherwise=None) if not self.takes(LIMIT):
-                what = f"`at most {statement.most.value}` without `else`"
-                yield self.fails(statement.most.span, what, f"fails with `{LIMIT}`", f"catch {LIMIT}")
+                yield self.fails(statement.most.span, f"`{LIMIT}` of this `repeat`", f"catch {LIMIT}")
             case tree.Fail() if not self.takes(statement.error.text):
                 error = statement.error.text
-                yield self.fails(statement.error.span, f"`fail {error}`", "has nowhere to go here", f"catch {error}")
+                yield self.fails(statement.error.span, f"`fail {error}`", f"catch {error}")
             case tree.Scope():
                 yield from self.scope(statement)
                 return
@@ -120,9 +119,9 @@ class _Firm:
     def takes(self, error: str) -> bool:
         return self.all or error in self.names
 
-    def fails(self, span: Span, what: str, fact: str, handler: str) -> Diagnostic:
+    def fails(self, span: Span, what: str, handler: str) -> Diagnostic:
         related = () if self.since is None else (self.since,)
-        return FailsTooLate(span=span, related=related, what=what, fact=fact, why=self.why, handler=handler)
+        return FailsTooLate(span=span, related=related, what=what, why=self.why, handler=handler)
 
     def scope(self, scope: tree.Scope) -> Iterator[Diagnostic]:
         names = {error.name.text for catch in scope.catches for error in catch.errors}
@@ -134,7 +133,7 @@ class _Firm:
             yield from inside.block(reaction.body)
         if scope.limit is not None:
             if not inside.all and not self.undoing:
-                yield inside.fails(scope.limit.time.span, "`within`", "interrupts what cannot be undone", "catch as e")
+                yield inside.fails(scope.limit.time.span, "what `within` interrupts", "catch as e")
             yield from inside.block(scope.limit.otherwise)
         for catch in scope.catches:
             yield from self.block(catch.body)
@@ -154,7 +153,7 @@ class _Firm:
         flow, key = f"`flow.{child.flow.name.text}`", (id(child.flow), self.names, self.all)
         if id(child.flow) in self.above:
             if not self.takes(LIMIT):
-                yield self.fails(span, flow, f"fails with `{LIMIT}` when it runs itself too often", f"catch {LIMIT}")
+                yield self.fails(span, f"`{LIMIT}` of {flow}, which runs itself,", f"catch {LIMIT}")
             return
         if key in self.clean:
             return
@@ -163,8 +162,8 @@ class _Firm:
         since = () if self.since is None else (self.since,)
         match found:
             case FailsTooLate():
-                fact, related = f"holds {found.what}, which {found.fact}", (Label(found.span, "here"), *since)
-                yield found.but(span=span, related=related, what=flow, fact=fact)
+                related = (Label(found.span, "here"), *since)
+                yield found.but(span=span, related=related, what=f"{found.what} in {flow}")
             case NotInUndo():
                 what, related = f"run {flow}, because it would {found.what}", (Label(found.span, "here"),)
                 yield found.but(span=span, related=related, what=what)

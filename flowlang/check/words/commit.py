@@ -57,7 +57,7 @@ class FailsTooLate(Diagnostic):
     """What fails where no failure can go anywhere."""
 
     code = "FL0423"
-    message = "{what} {fact}"
+    message = "{what} has nowhere to go here"
     note = "{why}"
     help = "put it into a scope with `{handler} -> ...`, or let it end in another way"
     explanation = (
@@ -84,7 +84,6 @@ class FailsTooLate(Diagnostic):
     """)
 
     what: str
-    fact: str
     why: str
     handler: str
 
