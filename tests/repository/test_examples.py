@@ -21,10 +21,15 @@ from tests.repository.command import ROOT
 from tests.repository.reports import comparable
 
 EXAMPLES = ROOT / "specs" / "examples"
-NAMES = ["order", "order_processing", "order_placement", "customer_onboarding", "image_convert", "signup", "telemetry"]
+NAMES = [
+    *("order", "order_processing", "order_placement", "customer_onboarding", "image_convert", "signup", "telemetry"),
+    *("travel_booking", "freight_bidding"),
+]
 NAMED_FAILURES = {  # the failures that an example must show, by the scenario that shows it
     "order": ["charge_declined", "no_carrier", "late", "flaky_inventory", "charge_unknown"],
     "order_placement": ["payment_rejected", "back_order"],
+    "travel_booking": ["full", "full_at_first", "no_cars", "declined", "no_answer", "settled_by_hand"],
+    "freight_bidding": ["withdrawn", "too_slow", "no_truck", "revoked"],
 }
 
 
