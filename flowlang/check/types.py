@@ -44,6 +44,7 @@ from flowlang.expression.types import (
     DECIMAL,
     DURATION,
     INT,
+    NULL,
     STRING,
     TIMESTAMP,
     Anything,
@@ -308,7 +309,7 @@ class _Typing:
             self.duration(race.limit.time, names, "the time after `after`")
             arm = Arm(id(race), "race", len(race.alternatives))
             ways.append(self.way(arm, race.limit.body, Names(names), no_return))
-        return self.together(names, ways) if ways else isinstance(race.limit, tree.Forever)
+        return bool(ways) and self.together(names, ways)
 
     def each(self, loop: tree.ForEach, names: Names) -> bool:
         kind = self.typed(loop.items, names)
@@ -362,9 +363,9 @@ class _Typing:
         outside, self.carried = self.carried, {}
         for carried in loop.carried:
             kind = self.typed(carried.value, names)
-            if isinstance(kind, Maybe):
+            if isinstance(kind, Maybe) or kind == NULL:
                 self.absent(carried.value, f"`{carried.name.text}`", names)
-                kind = kind.item
+                kind = ANY if kind == NULL else bare(kind)
             self.carried[carried.name.text] = kind
         for carried in loop.carried:  # none sees another
             self.define(names, carried.name, self.carried[carried.name.text])
