@@ -9,7 +9,7 @@ from flowlang.cell import Causes
 from flowlang.choreograph.state import Data, Said, WaitCell
 from flowlang.choreograph.turn import Turn
 from flowlang.event import External, Index, Reason
-from flowlang.link import Refused
+from flowlang.link import Refused, carries
 from flowlang.table import Hearing, RaceRow, Reaction
 
 
@@ -95,7 +95,10 @@ def fitting(turn: Turn, hearings: tuple[Hearing | Reaction, ...], data: Data, ar
             continue
         seen = {**data, hearing.bind: arrived.data} if hearing.bind else data
         try:
-            if hearing.where is None or turn.program.link.truth(hearing.where, seen):
+            if hearing.where is None:  # another hearing of the type may be the one that it is correlated with
+                if carries(arrived, hearing.field, turn.program.link.value(hearing.value, data)):
+                    return number
+            elif turn.program.link.truth(hearing.where, seen):
                 return number
         except Refused:
             continue

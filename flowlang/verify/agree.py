@@ -139,7 +139,7 @@ def smallest(
         found = ((number, run(prepared, mode, number, Tally(), odds)) for number in range(seed, seed + 20))
         return next(((number, why) for number, why in found if why), None)
 
-    best = shrink(draws, lambda tried: differs(tried) is not None, 1000)
+    best = shrink(draws, lambda tried: differs(tried) is not None, 300)
     return Difference(flow(Choices(draws=best), depth), mode, *(differs(best) or (seed, why)))
 
 
