@@ -145,6 +145,7 @@ class _Maker:
     services: set[str] = field(default_factory=set)  # that take part so far
     children: dict[str, tree.Flow] = field(default_factory=dict)
     final: dict[str, bool] = field(default_factory=dict)  # whether a child has a commit
+    took_part: dict[str, set[str]] = field(default_factory=dict)  # the services in a child
     committed: bool = False
 
     def __post_init__(self) -> None:
@@ -594,6 +595,7 @@ class _Maker:
             called = self.choices.pick(able)
         else:
             called = self.child_flow(here)
+        self.services |= self.took_part[called]
         child, step = self.children[called], self.fresh("p")
         args = [Entry("order", ref("order"), SPAN), Entry("given", self.terms.number(here.names), SPAN)]
         if self.choices.chance(50):
@@ -631,6 +633,5 @@ class _Maker:
         made = self.header(called, params, self.returns, _block(statements))
         took_part, final = self.services, self.committed
         self.returns, self.counts, self.services, self.committed = kept
-        self.services |= took_part
-        self.children[called], self.final[called] = made, final
+        self.children[called], self.final[called], self.took_part[called] = made, final, took_part
         return called
