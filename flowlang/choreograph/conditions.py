@@ -142,22 +142,27 @@ class _Net:
         todo: list[str] = []
         for service, row in self.rows:
             if isinstance(row, RunRow):
-                found[row.start.event] = set(row.start.carry) | self.input_of(service, row)
+                found[row.start.event] = self.input_of(service, row)
                 todo.append(row.start.event)
         while todo:
             event = todo.pop()
             for _, row, port in self.heard.get(event, ()):
+                after = _after(row, event, found) if port == "ok" else (event,)
+                if after is None:
+                    continue
+                known = set[str]().union(*(found.get(one, ()) for one in after))
                 for said, made in _makes(row, port):
                     before = found.get(said)
-                    now = (before or set()) | found[event] | made
+                    now = (before or set()) | known | made
                     if now != before:
                         found[said] = now
                         todo.append(said)
         return {event: frozenset(names) for event, names in found.items()}
 
     def input_of(self, service: str, run: RunRow) -> set[str]:
-        """What the run's owner has from the start: what it says at the start, and adds then from its record."""
-        return {name for s, row in self.rows if s == service and isinstance(row, RunRow) for name in row.start.carry}
+        """What the run's owner has from the start: what it says then, but for what is made only later."""
+        made = {name for _, row in self.rows for _, names in _all_makes(row) for name in names}
+        return set(run.start.carry) - made
 
     def given(self) -> dict[str, Names]:
         """What each service ever takes in or makes."""
@@ -179,6 +184,21 @@ class _Net:
         read = {name for _, row in self.rows for _, port, part in heard(row) for name in _reads(row, port, part)}
         carried = {name for sayers in self.said.values() for _, _, wire in sayers for name in wire.carry}
         return (read | carried) - made
+
+
+def _after(row: Row, event: str, said: Mapping[str, object]) -> tuple[str, ...] | None:
+    """The events whose values are there when `event`, the end of a part, makes `row` go on; None where it does not: too few
+    branches of a join can be ok, the body that others run beside is never ok, or it is the undoing that ended."""
+    match row:
+        case JoinRow():
+            able = sum(any(one in said for one in branch.ok) for branch in row.branches)
+            return tuple(one for branch in row.branches for one in branch.ok) if able >= row.need else None
+        case AlongsideRow():
+            return row.body.ok if any(one in said for one in row.body.ok) else None
+        case UndoingRow():
+            return (event,) if event in row.body.ok else None
+        case _:
+            return (event,)
 
 
 def _carries_on(row: Row, wire: Wire) -> bool:
