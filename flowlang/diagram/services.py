@@ -77,7 +77,7 @@ def _kind(event: str, row: Row) -> EdgeKind | None:
     port = event.rpartition(".")[2]
     if port in ("stuck", "unstuck") or (isinstance(row, RunRow) and port in ("closed", "hint")):
         return None
-    if port in ("gone", "undo"):
+    if port in ("gone", "undo", "back", "over"):
         return "undo"
     return "beside" if port in ("hint", "closed") else "forward"
 

@@ -14,7 +14,7 @@ from flowlang.diagram.picture import Picture
 from flowlang.diagram.services import draw_services
 from flowlang.diagram.svg import SVG, plain_svg
 from flowlang.event import Policy
-from flowlang.table import EmitRow, Hearing, RaceRow, Row, RunRow, StepRow, Table, Wire
+from flowlang.table import EmitRow, Hearing, Part, RaceRow, RelayRow, Row, RunRow, StepRow, Table, Wire
 from tests.diagram.flows import event, expr, flow, operation
 
 
@@ -76,6 +76,15 @@ def test_one_arrow_for_all_that_one_tells_another_and_only_what_crosses_the_bus(
         ("@orders", "@bank", "undo", "f.undo"),
         ("@orders", "@stock", "undo", "f.undo"),
     }
+
+
+def test_a_conductor_that_takes_something_back_undoes_too() -> None:
+    wire = Wire("f/pay.ok", ())
+    told = {"begin": Wire("f/pay.do", ("bank",)), "gone": wire, "ok": Wire("f/pay.done", ())}
+    part = Part((), (), Wire("f/pay.back", ("bank",)))
+    relay = RelayRow(path="f/pay", start=(), part=part, undo=(), **told)
+    found = arrows(draw_services(flow("f"), tables(relay, bank=())))
+    assert {("@orders", "@bank", "forward", "pay.do"), ("@orders", "@bank", "undo", "f.undo, pay.back")} <= found
 
 
 def test_services_stand_in_the_order_in_which_the_flow_comes_to_them() -> None:
