@@ -120,7 +120,8 @@ class _Net:
 
     def values(self, tables: Mapping[str, Table]) -> Iterator[str]:
         holds = {(s, one.event): frozenset(one.names) for s, table in tables.items() for one in table.holds}
-        possible, given = self.possible(), self.given()
+        possible, given, made = self.possible(), self.given(), self.made()
+        owner = next(service for service, row in self.rows if isinstance(row, RunRow))
         for service, row in self.rows:
             for event, port, part in heard(row):
                 reads = _reads(row, port, part)
@@ -133,14 +134,15 @@ class _Net:
                 for name in sorted(missing):
                     yield f"`{service}` reads `{name}` at `{event}` ({row.path}), and does not have it"
         for (service, event), names in holds.items():
-            for name in sorted(names - given.get(service, frozenset())):
+            begun = names - made if service == owner else frozenset()  # what nobody makes is the run's input
+            for name in sorted(names - given.get(service, frozenset()) - begun):
                 yield f"`{service}` is taken to hold `{name}` at `{event}`, and was never given it"
 
     def possible(self) -> dict[str, Names]:
         """The values that may exist when an event is said: those that some way to it has made."""
         found: dict[str, set[str]] = {}
         todo: list[str] = []
-        for service, row in self.rows:
+        for _, row in self.rows:
             if isinstance(row, RunRow):
                 found[row.start.event] = self.input_of(service, row)
                 todo.append(row.start.event)
@@ -159,11 +161,6 @@ class _Net:
                         todo.append(said)
         return {event: frozenset(names) for event, names in found.items()}
 
-    def input_of(self, service: str, run: RunRow) -> set[str]:
-        """What the run's owner has from the start: what it says then, but for what is made only later."""
-        made = {name for _, row in self.rows for _, names in _all_makes(row) for name in names}
-        return set(run.start.carry) - made
-
     def given(self) -> dict[str, Names]:
         """What each service ever takes in or makes."""
         found: dict[str, set[str]] = {}
@@ -174,31 +171,11 @@ class _Net:
                 for said, made in _all_makes(row):
                     if said == event:
                         found.setdefault(service, set()).update(made)
-                if isinstance(row, RunRow) and event == row.start.event:
-                    found.setdefault(service, set()).update(self.start_names(service))
         return {service: frozenset(names) for service, names in found.items()}
 
-    def start_names(self, service: str) -> set[str]:
-        """The run's owner begins with the input, so it holds whatever nobody makes."""
-        made = {name for _, row in self.rows for _, names in _all_makes(row) for name in names}
-        read = {name for _, row in self.rows for _, port, part in heard(row) for name in _reads(row, port, part)}
-        carried = {name for sayers in self.said.values() for _, _, wire in sayers for name in wire.carry}
-        return (read | carried) - made
-
-
-def _after(row: Row, event: str, said: Mapping[str, object]) -> tuple[str, ...] | None:
-    """The events whose values are there when `event`, the end of a part, makes `row` go on; None where it does not: too few
-    branches of a join can be ok, the body that others run beside is never ok, or it is the undoing that ended."""
-    match row:
-        case JoinRow():
-            able = sum(any(one in said for one in branch.ok) for branch in row.branches)
-            return tuple(one for branch in row.branches for one in branch.ok) if able >= row.need else None
-        case AlongsideRow():
-            return row.body.ok if any(one in said for one in row.body.ok) else None
-        case UndoingRow():
-            return (event,) if event in row.body.ok else None
-        case _:
-            return (event,)
+    def made(self) -> Names:
+        """The names that some row gives to a value."""
+        return frozenset(name for _, row in self.rows for _, names in _all_makes(row) for name in names)
 
 
 def _carries_on(row: Row, wire: Wire) -> bool:
