@@ -1,92 +1,66 @@
-"""`make bench`: the figures, on this machine. Printed, never asserted: a slow machine is not a bug."""
+"""`make bench`: the figures, on this machine. Printed and written down, never asserted: a slow machine is not a bug.
+
+python -m bench                     everything, and docs/performance.md
+python -m bench --quick peers       less of it, while one works on something: peers, growth, checking
+"""
 
 from __future__ import annotations
 
+import argparse
 import os
-import platform
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from importlib.metadata import version
-from pathlib import Path
 
-from bench import expression
-from bench.generated import write_flow
+from bench import checking, duel, growth, page, peers
 
-ROOT = Path(__file__).parent.parent
-ORDER = "specs/examples/order/order.flow"
-PROCESSES = 15
-SIZES = (1_000, 3_000, 10_000)
+PARTS = ("peers", "growth", "checking")
 
 
 def main() -> None:
-    """Print machine and versions, then each figure with its bound."""
-    print(f"{platform.platform()}, {os.cpu_count()} cores, {_processor()}")
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("click", "pyyaml"))
-    print(f"Python {platform.python_version()}, {libraries}\n")
-
-    times = sorted(_process(ROOT / ORDER) for _ in range(PROCESSES))
-    print(f"flowlang check {ORDER}, as a process, {PROCESSES} times          bound 250 ms")
-    print(f"{times[0] * 1e3:8.0f} ms  fastest")
-    print(f"{statistics.median(times) * 1e3:8.0f} ms  median")
-    print(f"{times[-1] * 1e3:8.0f} ms  slowest\n")
-
-    print("parse and check of a generated flow                                      bound 3 s for 10000 lines")
-    for lines in SIZES:
-        with tempfile.TemporaryDirectory() as folder:
-            flow = write_flow(Path(folder), lines)
-            parse, check = min((_in_process(flow) for _ in range(3)), key=sum)
-            whole = parse + check
-            print(
-                f"{whole * 1e3:8.0f} ms  {lines:6} lines: parse {parse * 1e3:.0f}, contracts and check {check * 1e3:.0f}"
-            )
-    print()
-
-    print("one evaluation                                                           bound 2 us for the first")
-    expression.main()
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[], help="what to measure; everything else")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and shorter ones")
+    parser.add_argument("--only", default="", help="compare only peers whose names contain this")
+    given = parser.parse_args()
+    parts = given.parts or PARTS
+    python = peers.prepare()
+    if "peers" in parts:
+        keep("1-peers", _compare(python, quick=given.quick, only=given.only))
+    if "growth" in parts:
+        keep("2-growth", growth.main(python, quick=given.quick))
+    if "checking" in parts:
+        checking.main()
+    if not given.quick and not given.only:
+        page.PAGE.parent.mkdir(exist_ok=True)
+        page.PAGE.write_text("\n".join([page.HEAD, *kept()]), encoding="utf-8")
+        print(f"written to {os.path.relpath(page.PAGE)}")
 
 
-def _process(flow: Path) -> float:
-    """Seconds from the start of the process to its end."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    begin = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "flowlang", "check", flow.name],
-        cwd=flow.parent,
-        check=True,
-        capture_output=True,
-        env=environment,
+def _compare(python: str, *, quick: bool, only: str) -> str:
+    rounds, seconds = (3, 0.3) if quick else (7, 0.5)
+    at_once = (1, 64) if quick else (1, 8, 64, 256)
+    works = ("three",) if quick else tuple(duel.WORKS)
+    with peers.all_peers(python) as (all_of_them, skipped):
+        chosen = [peer for peer in all_of_them if not only or only in peer.name or peer.name == "flowlang"]
+        figures = duel.fight(chosen, works, at_once, rounds, seconds)
+    settings = (
+        f"{rounds} rounds of at least {seconds} s for each cell, at once: {', '.join(map(str, at_once))}; all on uvloop; "
+        "flowlang with the extra `fast`."
     )
-    return time.perf_counter() - begin
+    text = page.write(chosen, skipped, peers.versions(python), figures, settings)
+    print(text)
+    return text
 
 
-def _in_process(flow: Path) -> tuple[float, float]:
-    """Seconds for parsing, and for the contracts and the check together."""
-    from flowlang.cli.files import opened, project_of
-    from flowlang.compile import front
-    from flowlang.language import parse
-    from flowlang.source import Source
-
-    source = opened(str(flow))
-    assert isinstance(source, Source)
-    begin = time.perf_counter()
-    parse(source)
-    parsed = time.perf_counter()
-    whole = front(source, project_of(str(flow)))
-    end = time.perf_counter()
-    assert not [one for one in whole.found if one.severity == "error"], whole.found[0]
-    return parsed - begin, end - parsed - (parsed - begin)
+def keep(name: str, text: str) -> None:
+    """Parts that were measured are kept, so that each can be measured anew by itself."""
+    folder = peers.HOME / "parts"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
 
 
-def _processor() -> str:
-    """The name of the processor where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+def kept() -> list[str]:
+    """All parts, in their order."""
+    return [file.read_text(encoding="utf-8") for file in sorted((peers.HOME / "parts").glob("*.md"))]
 
 
 if __name__ == "__main__":

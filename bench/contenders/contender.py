@@ -55,7 +55,7 @@ async def measure(once: Once, at_once: int, seconds: float, counts: Counts = dic
     """Run `once` over and over, `at_once` at a time, and begin none after `seconds`."""
     took: list[float] = []
     now = time.perf_counter
-    before, begin = counts(), now()
+    before, begin, processor = counts(), now(), time.process_time()
     end = begin + seconds
 
     async def work() -> None:
@@ -74,6 +74,7 @@ async def measure(once: Once, at_once: int, seconds: float, counts: Counts = dic
         "rate": len(took) / whole,
         "p50": took[len(took) // 2] * 1e3,
         "p99": took[min(len(took) - 1, int(len(took) * 0.99))] * 1e3,
+        "cpu": (time.process_time() - processor) / len(took) * 1e6,
         "runs": len(took),
         **{name: after[name] - before[name] for name in after},
     }

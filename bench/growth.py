@@ -1,0 +1,5 @@
+"""How it grows."""
+
+
+def main(python: str, *, quick: bool) -> str:
+    return ""
