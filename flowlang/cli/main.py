@@ -34,6 +34,7 @@ COMMANDS = {
     "send": ("flowlang.cli.operate:send", "Send an event to the runs that wait for it."),
     "cancel": ("flowlang.cli.operate:cancel", "Cancel a run: everything done is undone."),
     "resolve": ("flowlang.cli.operate:resolve", "Say how a stuck step goes on."),
+    "prune": ("flowlang.cli.prune:prune", "Take runs that ended long ago out of a store."),
     "dead": ("flowlang.cli.operate:dead", "List dead letters, or replay one."),
 }
 

@@ -57,11 +57,13 @@ CREATE TABLE event_keys(type TEXT, field TEXT, value TEXT, event INTEGER, PRIMAR
     STRICT, WITHOUT ROWID;
 CREATE INDEX event_keys_event ON event_keys(event);
 CREATE TABLE taken(event TEXT, run TEXT, started INTEGER NOT NULL, PRIMARY KEY(event, run)) STRICT, WITHOUT ROWID;
+CREATE INDEX taken_run ON taken(run);
 
 CREATE TABLE outbox(seq INTEGER PRIMARY KEY AUTOINCREMENT, role TEXT NOT NULL, id TEXT NOT NULL, run TEXT NOT NULL,
     hash TEXT NOT NULL, recipient TEXT NOT NULL, body TEXT NOT NULL, sent INTEGER NOT NULL DEFAULT 0,
     UNIQUE(role, id, recipient)) STRICT;
 CREATE INDEX outbox_unsent ON outbox(role) WHERE sent = 0;
+CREATE INDEX outbox_run ON outbox(run);
 CREATE TABLE bus(seq INTEGER PRIMARY KEY AUTOINCREMENT, role TEXT NOT NULL, id TEXT NOT NULL, run TEXT NOT NULL,
     hash TEXT NOT NULL, body TEXT NOT NULL, parked TEXT NOT NULL DEFAULT '') STRICT;
 CREATE INDEX bus_role ON bus(role, seq);

@@ -15,6 +15,7 @@ import apsw
 from flowlang.runtime.rows.connection import store_error
 from flowlang.runtime.rows.events import EventRows
 from flowlang.runtime.rows.messages import MessageRows
+from flowlang.runtime.rows.pruning import Pruning
 from flowlang.runtime.rows.runs import RunRows
 from flowlang.runtime.rows.work import WorkRows
 from flowlang.runtime.schema import APPLICATION, SCHEMA, VERSION
@@ -25,7 +26,7 @@ MEMORY = ":memory:"
 _MAGIC = b"SQLite format 3\x00"
 
 
-class SqliteStore(RunRows, WorkRows, EventRows, MessageRows):
+class SqliteStore(RunRows, WorkRows, EventRows, MessageRows, Pruning):
     """An open store. Use one from one thread."""
 
 
