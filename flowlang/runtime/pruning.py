@@ -11,7 +11,7 @@ import time
 
 from flowlang.runtime.sqlite import open_store
 
-BATCH = 200  # runs for each transaction
+BATCH = 500  # runs for each transaction
 
 
 def prune(path: str, before: int, batch: int = BATCH) -> int:

@@ -17,7 +17,7 @@ from flowlang.runtime.store import TimerRow
 if TYPE_CHECKING:
     from flowlang.runtime.driver import Driver
 
-BATCH = 256  # timers that fire in one turn, so that a flood of them holds up nobody else
+BATCH = 32  # timers that fire in one turn, so that a flood of them holds up nobody else: each may begin a call, or more
 
 
 class Timers:

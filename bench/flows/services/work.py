@@ -16,3 +16,8 @@ async def east(order):
 @operation("west.pass")
 async def west(order):
     return order
+
+
+@operation("north.touch")
+async def touch(sku):
+    return {"sku": sku}

@@ -94,15 +94,18 @@ class Connection:
         except apsw.Error as error:
             raise store_error(self.path, error) from error
 
-    def _write_late(self) -> None:
-        """Write what was gathered."""
+    def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         try:
-            for sql, rows in self._late.items():
-                if rows:
-                    self._cursor.executemany(sql, rows)
-                    rows.clear()
+            self._cursor.executemany(sql, rows)
         except apsw.Error as error:
             raise store_error(self.path, error) from error
+
+    def _write_late(self) -> None:
+        """Write what was gathered."""
+        for sql, rows in self._late.items():
+            if rows:
+                self._many(sql, rows)
+                rows.clear()
 
     def _fresh(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """`_all` of a table whose rows are gathered."""

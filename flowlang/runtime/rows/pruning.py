@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flowlang.runtime.rows.connection import Connection
 
-_OF_RUNS = ("journal", "parts", "work", "timers", "waits", "outbox", "taken")
+_OF_RUNS = ("journal", "parts", "work", "timers", "waits", "outbox", "taken", "runs")
 
 
 class Pruning(Connection):
@@ -18,11 +18,9 @@ class Pruning(Connection):
             "SELECT seq, run, status <> 'open' AND ended < ? FROM runs WHERE seq > ? AND started < ? ORDER BY seq LIMIT ?",
             (before, after, before, limit),
         )
-        gone = [run for _, run, is_over in found if is_over and not self._is_needed(run)]
-        for run in gone:
-            for table in _OF_RUNS:
-                self._run(f"DELETE FROM {table} WHERE run = ?", (run,))
-            self._run("DELETE FROM runs WHERE run = ?", (run,))
+        gone = [(run,) for _, run, is_over in found if is_over and not self._is_needed(run)]
+        for table in _OF_RUNS:
+            self._many(f"DELETE FROM {table} WHERE run = ?", gone)
         return (found[-1][0] if found else 0), len(gone)
 
     def prune_events(self, before: int, limit: int) -> int:
