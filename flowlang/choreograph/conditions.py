@@ -144,7 +144,7 @@ class _Net:
         todo: list[str] = []
         for _, row in self.rows:
             if isinstance(row, RunRow):
-                found[row.start.event] = self.input_of(service, row)
+                found[row.start.event] = set(row.start.carry) - self.made()
                 todo.append(row.start.event)
         while todo:
             event = todo.pop()
@@ -176,6 +176,21 @@ class _Net:
     def made(self) -> Names:
         """The names that some row gives to a value."""
         return frozenset(name for _, row in self.rows for _, names in _all_makes(row) for name in names)
+
+
+def _after(row: Row, event: str, said: Mapping[str, object]) -> tuple[str, ...] | None:
+    """The events whose values are there when `event`, the end of a part, makes `row` go on; None where it does not: too few
+    branches of a join can be ok, the body that others run beside is never ok, or it is the undoing that ended."""
+    match row:
+        case JoinRow():
+            able = sum(any(one in said for one in branch.ok) for branch in row.branches)
+            return tuple(one for branch in row.branches for one in branch.ok) if able >= row.need else None
+        case AlongsideRow():
+            return row.body.ok if any(one in said for one in row.body.ok) else None
+        case UndoingRow():
+            return (event,) if event in row.body.ok else None
+        case _:
+            return (event,)
 
 
 def _carries_on(row: Row, wire: Wire) -> bool:
