@@ -1,0 +1,415 @@
+"""Every order in which a small flow can go: each delivery, timer, event and result, in one mode, against what it means.
+
+A world is the state of the machines and all that is on its way. From each world every single thing that could happen next
+is tried, the nearest worlds first, and a world that was met before is not gone through again; so the first schedule found
+that breaks a promise is a shortest one. A world in which nothing can happen is an end: there the pair of oracle and outcome
+must be what `denote` says. On the way
+
+    a duplicate changes nothing      what was just taken in is fed again, and at an end all that ever was
+    a crash before the commit        the same input from the state before leads to the same state and effects
+    replay                           at an end the inputs of each role alone lead to its state
+
+Two worlds are one when their states, and all that is on its way, are equal: see `flowlang.verify.states.key`.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, assert_never
+
+from flowlang import event
+from flowlang.declared import Operation
+from flowlang.event import Effect, External, Input, Value
+from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
+from flowlang.verify.schedule import START, Choreographed, Mode, Orchestrated, Prepared, Schedule, comparable
+from flowlang.verify.states import clone, key
+
+MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
+
+MOST = 20_000
+"""Worlds after which a flow is too large to go through all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freedom:
+    """What may happen besides deliveries and timers. With `stuck` a call may also end at an operator, who may say
+    anything; `halts` lets a call that is told not to be tried again end in each way in which it can."""
+
+    events: tuple[External, ...] = ()
+    cancel: bool = True
+    unknown: bool = True
+    stuck: bool = False
+    halts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """A promise that was broken, and the shortest schedule that breaks it: what happened, one after the other."""
+
+    mode: str
+    why: str
+    schedule: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Explored:
+    """How much was gone through. `complete` is false where the flow was too large. `ends` are the different pairs of oracle
+    and outcome, by status."""
+
+    worlds: int = 0
+    steps: int = 0
+    duplicates: int = 0
+    replays: int = 0
+    ends: Counter[str] = field(default_factory=Counter)
+    complete: bool = True
+    broken: Break | None = None
+
+
+def explore(
+    prepared: Prepared, mode: str, input: Mapping[str, Value], freedom: Freedom = Freedom(), most: int = MOST
+) -> Explored:
+    """Go through all schedules of one run, or say that they are more than `most` worlds."""
+    return _Search(prepared, mode, dict(input), freedom, most).run()
+
+
+@dataclass(slots=True)
+class _World:
+    """One situation. `ready` may be fed in any order; `last` leads back to how it came about."""
+
+    mode: Mode
+    at: int
+    ready: list[tuple[str, Input]]
+    calls: dict[tuple[str, str, str], event.Invoke]
+    halted: set[tuple[str, str]]
+    timers: dict[tuple[str, str], int]
+    waits: dict[tuple[str, str], list[event.Arm]]
+    coming: list[External]
+    kept: list[External]
+    stuck: list[tuple[str, event.Invoke]]
+    retried: set[tuple[str, str, str]]
+    may_cancel: bool
+    keys: dict[str, int]  # of the states, by role
+    finished: int = 0
+    last: _Past | None = None
+
+    def copy(self) -> _World:
+        return _World(
+            _sharing(self.mode),
+            self.at,
+            list(self.ready),
+            dict(self.calls),
+            set(self.halted),
+            dict(self.timers),
+            {name: list(arms) for name, arms in self.waits.items()},
+            list(self.coming),
+            list(self.kept),
+            list(self.stuck),
+            set(self.retried),
+            self.may_cancel,
+            dict(self.keys),
+            self.finished,
+            self.last,
+        )
+
+    def key(self) -> int:
+        return hash(
+            (
+                frozenset(self.keys.items()),
+                self.at,
+                frozenset(Counter((role, key(input)) for role, input in self.ready).items()),
+                key(self.calls),
+                frozenset(self.halted),
+                frozenset(self.timers.items()),
+                key(self.waits),
+                tuple(one.id for one in self.coming),
+                tuple(one.id for one in self.kept),
+                frozenset((role, call.path, call.kind) for role, call in self.stuck),
+                self.may_cancel,
+                self.finished,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What was fed, in words, and what came before."""
+
+    said: str
+    fed: tuple[tuple[str, Input], ...]
+    before: _Past | None
+
+
+Act = tuple[str, Callable[[_World], None]]
+
+
+class _Broken(Exception):
+    """A promise was broken while one thing happened."""
+
+
+@dataclass(slots=True)
+class _Search:
+    prepared: Prepared
+    mode: str
+    input: dict[str, Value]
+    freedom: Freedom
+    most: int
+    found: Explored = field(default_factory=Explored)
+    operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
+    fed: list[tuple[str, Input]] = field(default_factory=list)  # by what is happening now
+
+    def run(self) -> Explored:
+        self.operations = operations_of(self.prepared.flow)
+        mode = MODES[self.mode](self.prepared)
+        coming = list(self.freedom.events)
+        first = _World(mode, START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel, {})
+        try:
+            self.feed(first, first.mode.owner, event.Start(START, tuple(self.input.items())))
+        except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+            return self.broke(None, "the run starts", wrong)
+        first.last = _Past("the run starts", tuple(self.fed), None)
+        seen, todo = {first.key()}, deque([first])
+        while todo:
+            world = todo.popleft()
+            self.found.worlds += 1
+            acts = list(self.acts(world))
+            try:
+                if not (world.ready or world.calls or world.timers or world.stuck):
+                    self.end(world)
+            except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+                return self.broke(world.last, "at the end", wrong)
+            for said, act in acts:
+                after = world.copy()
+                self.fed = []
+                try:
+                    act(after)
+                except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+                    return self.broke(world.last, said, wrong)
+                self.found.steps += 1
+                after.last = _Past(said, tuple(self.fed), world.last)
+                name = after.key()
+                if name not in seen:
+                    seen.add(name)
+                    todo.append(after)
+            if len(seen) > self.most:
+                self.found.complete = False
+                return self.found
+        return self.found
+
+    def broke(self, past: _Past | None, said: str, wrong: Exception) -> Explored:
+        words = [said]
+        while past is not None:
+            words.append(past.said)
+            past = past.before
+        self.found.broken = Break(self.mode, _reason(wrong), tuple(reversed(words)))
+        return self.found
+
+    # ------------------------------------------------------------ what can happen
+
+    def acts(self, world: _World) -> Iterator[Act]:
+        """Everything that could happen next, once for things that are the same."""
+        different: set[Any] = set()
+        for number, (role, input) in enumerate(world.ready):
+            same = role, key(input)
+            if same not in different:
+                different.add(same)
+                yield f"{role} takes in {words(input)}", partial(self.deliver, number=number)
+        for role, path, kind in sorted(world.calls):
+            yield from self.results(world, role, path, kind)
+        for role, path in sorted(world.timers):
+            yield f"the timer of {path} is due", partial(self.fire, role=role, path=path)
+        for number, coming in enumerate(world.coming):
+            yield f"event {coming.id} ({coming.type}) arrives", partial(self.arrive, number=number)
+        for number, (_, call) in enumerate(world.stuck):
+            for decision in ("skip", "done", "retry") if call.kind == "undo" else ("done", "fail", "retry"):
+                yield (
+                    f"an operator says `{decision}` to {call.path}{undo_word(call.kind)}",
+                    partial(self.resolve, number=number, decision=decision),
+                )
+        if world.may_cancel:
+            yield "cancel is asked for", self.cancel
+
+    def results(self, world: _World, role: str, path: str, kind: str) -> Iterator[Act]:
+        call = world.calls[role, path, kind]
+        operation = self.operations[call.service, call.operation]
+        firm = getattr(call.policy, "firm", False)
+        outs: list[tuple[str, tuple[event.Result, ...]]] = [("is ok", (event.Ok(answer_of(operation)),))]
+        if kind == "do":
+            errors = (
+                operation.errors[:1]
+                if not firm
+                else [e for e in operation.errors if e in getattr(call.policy, "lets", ())][:1]
+            )
+            for error in errors:
+                outs.append((f"fails with {error}", (event.Failed(event.Error(error, "no", path)),)))
+            if self.freedom.unknown and not firm:
+                outs.append(("ends unknown", (event.Unknown(event.Error("Timeout", "no answer", path)),)))
+            if (role, path) in world.halted:
+                outs.append(("is not tried", (event.Failed(event.Error("", "", path)),)))
+        for said, results in outs:
+            yield (
+                f"call {path}{undo_word(kind)} {said}",
+                partial(self.settle, name=(role, path, kind), results=results),
+            )
+        if self.freedom.stuck and (role, path, kind) not in world.retried:
+            yield f"call {path}{undo_word(kind)} is stuck", partial(self.stick, name=(role, path, kind))
+
+    # ------------------------------------------------------------ it happens
+
+    def deliver(self, world: _World, number: int) -> None:
+        role, input = world.ready.pop(number)
+        self.feed(world, role, input)
+
+    def settle(self, world: _World, name: tuple[str, str, str], results: tuple[event.Result, ...]) -> None:
+        del world.calls[name]
+        role, path, kind = name
+        self.feed(world, role, event.Settled(world.at, path, kind, results))
+
+    def stick(self, world: _World, name: tuple[str, str, str]) -> None:
+        call = world.calls.pop(name)
+        role, path, kind = name
+        error = event.Error("HandlerError", "a bug", path)
+        self.feed(world, role, event.Stuck(world.at, path, kind, 3, error, (event.Unknown(error),)))
+        world.stuck.append((role, call))
+
+    def fire(self, world: _World, role: str, path: str) -> None:
+        world.at = max(world.at, world.timers.pop((role, path)))
+        self.feed(world, role, event.Fired(world.at, path))
+
+    def arrive(self, world: _World, number: int) -> None:
+        world.kept.append(world.coming.pop(number))
+        for role, path in sorted(world.waits):
+            self.offer(world, role, path)
+
+    def offer(self, world: _World, role: str, path: str) -> None:
+        """Offer the kept events that fit an armed wait, in order of arrival, until it takes one."""
+        for kept in list(world.kept):
+            for arm in list(world.waits.get((role, path), ())):
+                if kept in world.kept and fits(arm, kept):
+                    effects = self.feed(world, role, event.Arrived(world.at, path, kept))
+                    if any(isinstance(effect, event.Took) for effect in effects):
+                        break
+
+    def resolve(self, world: _World, number: int, decision: str) -> None:
+        role, call = world.stuck.pop(number)
+        if decision == "retry":
+            world.retried.add((role, call.path, call.kind))
+            world.calls[role, call.path, call.kind] = call
+        value = answer_of(self.operations[call.service, call.operation]) if call.kind == "do" else None
+        self.feed(world, role, event.Resolved(world.at, call.path, call.kind, decision, value))
+
+    def cancel(self, world: _World) -> None:
+        world.may_cancel = False
+        self.feed(world, world.mode.owner, event.Cancel(world.at))
+
+    # ------------------------------------------------------------ feeding
+
+    def feed(self, world: _World, role: str, input: Input) -> list[Effect]:
+        """Let a machine take an input in: from a copy of its state, as after a crash, and once more, as a duplicate."""
+        before = _apart(world.mode, role)
+        world.mode = _apart(world.mode, role)
+        effects = world.mode.advance(role, input)
+        self.fed.append((role, input))
+        state = world.keys[role] = _key(world.mode, role)
+        again = before.advance(role, input)
+        self.found.replays += 1
+        if key(again) != key(effects) or _key(before, role) != state:
+            raise _Broken(f"after a crash before the commit {words(input)} leads to something else")
+        self.unchanged(world, role, input)
+        for effect in effects:
+            self.take(world, role, effect)
+        return effects
+
+    def unchanged(self, world: _World, role: str, input: Input) -> None:
+        if isinstance(input, event.Start | event.Resolved):
+            return  # the driver tells these apart by their ids, and no machine sees one twice
+        if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in world.retried:
+            return
+        twin = _apart(world.mode, role)
+        effects = twin.advance(role, input)
+        self.found.duplicates += 1
+        if [e for e in effects if not isinstance(e, event.Declined)] or _key(twin, role) != world.keys[role]:
+            raise _Broken(f"{words(input)} a second time changes something: {effects}")
+
+    def take(self, world: _World, role: str, effect: Effect) -> None:
+        match effect:
+            case event.Invoke():
+                world.calls[role, effect.path, effect.kind] = effect
+            case event.Halt(path):
+                if self.freedom.halts and (role, path, "do") in world.calls:
+                    world.halted.add((role, path))
+            case event.SetTimer(path, due):
+                world.timers[role, path] = due
+            case event.StopTimer(path):
+                world.timers.pop((role, path), None)
+            case event.Arm(path):
+                world.waits.setdefault((role, path), []).append(effect)
+                self.offer(world, role, path)
+            case event.Disarm(path):
+                world.waits.pop((role, path), None)
+            case event.Took(_, id):
+                world.kept = [kept for kept in world.kept if kept.id != id]
+            case event.Send(to, message):
+                world.ready.append((to, event.Heard(START, message)))
+            case event.Finish():
+                world.finished += 1
+            case event.Declined() | event.Publish():
+                pass
+            case _:
+                assert_never(effect)
+
+    # ------------------------------------------------------------ ends
+
+    def end(self, world: _World) -> None:
+        """Nothing can happen any more: hold what it came to against what it means."""
+        schedule = Schedule(self.prepared, world.mode, random.Random(0), self.input, [], finished=world.finished)
+        outcome = schedule.check()
+        all_fed: list[tuple[str, Input]] = []
+        past = world.last
+        while past is not None:
+            all_fed = [*past.fed, *all_fed]
+            past = past.before
+        for role, input in all_fed:
+            self.unchanged(world, role, input)
+        folded = MODES[self.mode](self.prepared)
+        for role, input in all_fed:
+            folded.advance(role, input)
+        if any(_key(folded, role) != known for role, known in world.keys.items()):
+            raise _Broken("what was taken in does not lead to the state when it is replayed")
+        pair = hash((key(world.mode.oracle()), key(comparable(outcome))))
+        if pair not in self.ended:
+            self.ended.add(pair)
+            self.found.ends[outcome.status] += 1
+
+
+def _sharing(mode: Mode) -> Mode:
+    """The mode with the same states, each of which is copied before it changes."""
+    made = copy.copy(mode)
+    if "states" in vars(made):
+        vars(made)["states"] = dict(vars(made)["states"])
+    return made
+
+
+def _apart(mode: Mode, role: str) -> Mode:
+    """The mode with a state of its own for one role."""
+    made = _sharing(mode)
+    if "states" in vars(made):
+        states = vars(made)["states"]
+        states[role] = clone(states[role])
+    else:
+        vars(made)["state"] = clone(vars(made)["state"])
+    return made
+
+
+def _key(mode: Mode, role: str) -> int:
+    held = vars(mode)
+    return hash(key(held["states"][role] if "states" in held else held["state"]))
+
+
+def _reason(wrong: Exception) -> str:
+    return str(wrong) if isinstance(wrong, _Broken) else f"{type(wrong).__name__}: {wrong}"
