@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flowlang import codec, event
@@ -38,6 +39,7 @@ class Bus:
         self._saying: list[OutboxRow] = []  # of this turn
         self.came: deque[BusRow] = deque()  # on the bus, not taken in
         self._held: set[int] = set()  # rows of the bus that we know of
+        self._early: dict[tuple[str, str], list[BusRow]] = {}  # for runs that have not begun here
         self._to_mark: list[int] = []
         self._to_ack: list[int] = []
         self._flush: asyncio.TimerHandle | None = None
@@ -201,6 +203,9 @@ class Bus:
             if share is None:
                 return self._park(row, f"flow {row.hash[:12]} is not installed here")
             part = driver.begin_part(share, row.run, input.at)
+            self.came.extend(self._early.pop((row.role, row.run), ()))
+        if part is None and isinstance(input, event.Cancel):
+            return self._wait_for_start(row)
         if part is None:
             return self._bury(row, f"this service has no part in run {row.run}")
         if isinstance(input, event.Resolved):
@@ -208,6 +213,12 @@ class Bus:
         else:
             driver.feed(part, row.id, input)
         self._to_ack.append(row.seq)
+
+    def _wait_for_start(self, row: BusRow) -> None:
+        """A cancel that overtook the start of its run."""
+        why = f"run {row.run} has not begun here yet"
+        self._park(row, why)
+        self._early.setdefault((row.role, row.run), []).append(replace(row, parked=why))
 
     def _park(self, row: BusRow, why: str) -> None:
         if row.parked != why:

@@ -129,3 +129,8 @@ def words(input: Input) -> str:
 def undo_word(kind: str) -> str:
     """What is added to a path where its compensation is meant."""
     return ":undo" if kind == "undo" else ""
+
+
+def step_at(flow: ir.Flow, path: str) -> ir.Step:
+    """The step of which `path` is an instance."""
+    return next(node for node in ir.walk(flow.body) if isinstance(node, ir.Step) and node.path == path)

@@ -1,0 +1,172 @@
+"""What the driver meets in a simulation in place of the world: a clock that is wrong, a disk that fails, a network that
+loses, repeats, delays and turns around what is on it. The driver, its relay, its timers and the rows of the store are the
+real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from flowlang.runtime.bus import Bus
+from flowlang.runtime.clock import VirtualClock
+from flowlang.runtime.programs import Share, share_of
+from flowlang.runtime.schema import SCHEMA
+from flowlang.runtime.sqlite import SqliteStore
+from flowlang.runtime.store import BusRow, RunRow, StoreError
+from flowlang.verify.choices import Choices
+
+if TYPE_CHECKING:
+    from flowlang.runtime.driver import Driver
+
+FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
+BUSY = 1_000  # milliseconds; nobody holds a lock across a turn
+
+
+class WrongClock(VirtualClock):
+    """The virtual clock of one process: `skew` milliseconds away from the true one."""
+
+    def __init__(self, true: VirtualClock) -> None:
+        super().__init__(true._loop, true._start)
+        self.skew = 0
+
+    def now(self) -> int:
+        """What this process takes for the present time."""
+        return super().now() + self.skew
+
+
+class Disk:
+    """A file in memory that lives as long as this object, whoever opens and loses it."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Disk.made += 1
+        self.path = f"file:/simulated-{Disk.made}?vfs=memdb"
+        self._anchor = self._open()
+        self._anchor.execute(SCHEMA)
+
+    def open(self, watch: Watch) -> WatchedStore:
+        """A connection of one process."""
+        return WatchedStore(self.path, self._open(), watch)
+
+    def look(self) -> SqliteStore:
+        """The store, to look at."""
+        return SqliteStore(self.path, self._open())
+
+    def close(self) -> None:
+        """Throw the file away."""
+        self._anchor.close()
+
+    def _open(self) -> apsw.Connection:
+        connection = apsw.Connection(self.path, flags=FLAGS, statementcachesize=200)
+        connection.set_busy_timeout(BUSY)
+        return connection
+
+
+class Watch:
+    """Who wants to know what a store does. `before_commit` may raise StoreError."""
+
+    def before_commit(self, store: WatchedStore) -> None:
+        """All is written and nothing is durable."""
+
+    def after_commit(self, store: WatchedStore) -> None:
+        """What was written is durable."""
+
+
+class WatchedStore(SqliteStore):
+    """The store of one process, over rows that are the real ones. `appended` are the inputs of this transaction."""
+
+    def __init__(self, path: str, connection: apsw.Connection, watch: Watch) -> None:
+        super().__init__(path, connection)
+        self.appended: list[tuple[str, str, str, int, str]] = []
+        self.begun: list[RunRow] = []
+        self.wrote = False  # whether the last transaction changed anything
+        self._changes = 0
+        self._watch = watch
+
+    def begin(self) -> None:
+        self.appended.clear()
+        self.begun.clear()
+        super().begin()
+        self._changes = self._connection.total_changes()
+
+    def append(self, role: str, run: str, seq: int, id: str, at: int, body: str) -> None:
+        self.appended.append((role, run, id, at, body))
+        super().append(role, run, seq, id, at, body)
+
+    def add_run(self, row: RunRow) -> None:
+        self.begun.append(row)
+        super().add_run(row)
+
+    def commit(self) -> None:
+        self._watch.before_commit(self)
+        super().commit()
+        self.wrote = self._connection.total_changes() != self._changes
+        self._watch.after_commit(self)
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a question about the tables is answered, for those who check them."""
+        return self._all(sql)
+
+
+class Network(Bus):
+    """The relay of one driver over a network that is not to be trusted: what lies on the bus is heard of late, twice, out of
+    order, or not until somebody looks again."""
+
+    def __init__(self, driver: Driver, choices: Choices, percent: int, fault: Callable[[str], None]) -> None:
+        super().__init__(driver)
+        self._choices = choices
+        self._percent = percent
+        self._fault = fault
+
+    def _take_note(self, row: BusRow) -> None:
+        kind = ""
+        if self._percent and self._choices.below(100) >= 100 - self._percent:
+            kind = self._choices.pick(("duplicate", "delay", "loss", "reorder"))
+            self._fault(kind)
+        match kind:
+            case "duplicate":
+                super()._take_note(row)
+                super()._take_note(row)
+            case "delay" | "loss":  # what is lost stays on the bus, and is delivered again much later
+                self._held.add(row.seq)
+                pause = self._choices.below(50) if kind == "delay" else 1_000 + self._choices.below(20_000)
+                self._later(row, pause)
+            case "reorder":
+                super()._take_note(row)
+                self.came.appendleft(self.came.pop())
+            case _:
+                super()._take_note(row)
+
+    def _later(self, row: BusRow, pause: int) -> None:
+        if not row.parked:
+            self._driver.count(row.run, 1)  # it is on its way: the run goes on by itself
+
+        def arrive() -> None:
+            if not row.parked:
+                self._driver.count(row.run, -1)
+            if self._driver.failure is None:
+                Bus._take_note(self, row)
+
+        asyncio.get_running_loop().call_later(pause / 1000, arrive)
+
+
+class DiskFull(StoreError):
+    """A commit that the disk refused."""
+
+
+_SHARES: dict[tuple[str, str, str], tuple[str, Share]] = {}
+
+
+def known_share(hash: str, mode: str, role: str, body: str) -> Share:
+    """The share that `body` describes; read once, since a simulation opens the same flow again and again."""
+    found = _SHARES.get((hash, mode, role))
+    if found is None or found[0] != body:
+        if len(_SHARES) > 100:
+            _SHARES.clear()
+        found = _SHARES[hash, mode, role] = (body, share_of(hash, mode, role, body))
+    return found[1]

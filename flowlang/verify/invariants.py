@@ -1,0 +1,264 @@
+"""What must hold of a run whatever happened to it, told from two independent records: the ledger of the outside, and the store.
+
+nothing accepted is lost           a start or event that a client was told is taken in is in the store
+the meaning                        oracle and outcome are what `denote` says
+one effect for each key            and every key that the outside saw is one of the outcome
+results are recorded once          no call begins after its result was recorded
+the ledger is a legal order        a call begins only after the effects of all calls that it follows
+undo is the mirror of do           of a run that is undone no effect is left that has a compensation
+every run ends or has a witness    an armed wait or an operator, and not nothing
+timers                             fired once, and never before their time by their owner's clock
+messages add up                    all that was said was sent and taken in once, or came after the end, or is dead
+replay                             a journal leads to the state in memory, at every commit where it is looked at
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flowlang import codec, event, ir
+from flowlang.event import EffectId, Outcome, Value, key_of
+from flowlang.lifecycle import OVER
+from flowlang.runtime.desk import fold
+from flowlang.runtime.ports import Request
+from flowlang.runtime.sqlite import SqliteStore
+from flowlang.verify.adapters import known_share
+from flowlang.verify.ledger import Entry, Ledger
+from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, closure
+from flowlang.verify.states import key
+
+if TYPE_CHECKING:
+    from flowlang.runtime.driver import Part
+
+
+class Broken(AssertionError):
+    """A promise that was not kept."""
+
+
+@dataclass(slots=True)
+class Checks:
+    """What was seen so far, and how often something was looked at."""
+
+    settled: set[tuple[str, str, str]] = field(default_factory=set)
+    fired: set[tuple[str, str, str]] = field(default_factory=set)
+    replayed: int = 0
+    ordered: int = 0
+    messages: int = 0
+
+    def begins(self, request: Request, ledger: Ledger) -> None:
+        """A call is about to be made."""
+        if (request.run, request.path, request.kind) in self.settled:
+            raise Broken(f"a call of {request.path} ({request.kind}) begins after its result was recorded")
+
+    def took(self, role: str, run: str, id: str, at: int, body: str, ledger: Ledger) -> None:
+        """An input of a role is on the disk."""
+        word = id.partition(":")[0]
+        if word == "done":
+            input = codec.load_input(body)
+            if isinstance(input, event.Settled):
+                self.settled.add((run, input.path, input.kind))
+        elif word == "fired":
+            path, _, due = id.removeprefix("fired:").rpartition(":")
+            if (role, run, path) in self.fired:
+                raise Broken(f"the timer of {path} fired twice")
+            self.fired.add((role, run, path))
+            if at < int(due):
+                raise Broken(f"the timer of {path} fired {int(due) - at} ms early")
+
+
+def during(store: SqliteStore, parts: Mapping[tuple[str, str], Part], appended: Sequence[tuple[Any, ...]]) -> int:
+    """At a commit: the journals of the parts that took something in lead to their states in memory."""
+    touched = {(role, run) for role, run, *_ in appended}
+    for role, run in sorted(touched):
+        part = parts.get((role, run))
+        if part is None:
+            continue
+        _, state = fold(store, role, run, lambda *_, known=part: known.share)
+        if key(state) != key(part.state):
+            raise Broken(f"the journal of {role} does not lead to its state")
+    return len(touched)
+
+
+def whole(
+    store: SqliteStore,
+    prepared: Prepared,
+    mode: str,
+    input: Mapping[str, Value],
+    runs: Sequence[str],
+    accepted: Sequence[tuple[str, str]],
+    ledger: Ledger,
+    checks: Checks,
+) -> tuple[str, ...]:
+    """At the end: everything; the status of each run."""
+    _nothing_lost(store, accepted)
+    _messages(store, checks)
+    statuses = []
+    for run in runs:
+        found = _states(store, prepared, mode, run)
+        if found is None:
+            raise Broken(f"{run} was accepted and never began")
+        row = store.run(run)
+        assert row is not None
+        finished = int(row.status in OVER)
+        schedule = Schedule(prepared, found, random.Random(0), dict(input), [], finished=finished)
+        outcome = schedule.check()
+        statuses.append(outcome.status)
+        _witness(store, run, outcome)
+        by_hand = _by_hand(store, run)
+        _keys(run, outcome, ledger, by_hand)
+        checks.ordered += _order(run, outcome, ledger)
+        _mirror(prepared.flow, run, outcome, ledger, by_hand)
+        _attempts(store, run, ledger)
+    return tuple(statuses)
+
+
+def _states(store: SqliteStore, prepared: Prepared, mode: str, run: str) -> Mode | None:
+    """A run as its journals leave it."""
+    parts = store.parts(run)
+    if not parts:
+        return None
+    if mode == "orchestrate":
+        central = Orchestrated(prepared)
+        _, central.state = fold(store, parts[0].role, run, known_share)
+        return central
+    services = Choreographed(prepared)
+    for part in parts:
+        _, services.states[part.role] = fold(store, part.role, run, known_share)
+    return services
+
+
+def _nothing_lost(store: SqliteStore, accepted: Sequence[tuple[str, str]]) -> None:
+    events = {id for (id,) in store._all("SELECT id FROM events")}
+    for word, id in accepted:
+        if word == "start" and store.run(id) is None:
+            raise Broken(f"the start of {id} was accepted and is lost")
+        if word == "event" and id not in events:
+            raise Broken(f"event {id} was accepted and is lost")
+
+
+def _messages(store: SqliteStore, checks: Checks) -> None:
+    """Outbox, bus, inbox and dead letters add up."""
+    taken = {(role, run, id) for role, run, id in store._all("SELECT role, run, id FROM journal")}
+    over = {(role, run) for role, run, status in store._all("SELECT role, run, status FROM parts") if status in OVER}
+    dead = store.dead()
+    if dead:
+        raise Broken(f"a dead letter: {dead[0].reason}")
+    if left := store._all("SELECT role, id FROM bus WHERE parked = ''"):
+        raise Broken(f"{len(left)} messages are on the bus for ever, the first for {left[0][0]}")
+    for role, id, run, to, sent in store._all("SELECT role, id, run, recipient, sent FROM outbox"):
+        checks.messages += 1
+        if not sent:
+            raise Broken(f"{role} said a message that was never sent")
+        if to and (to, run, id) not in taken and (to, run) not in over:
+            raise Broken(f"a message of {role} to {to} was sent and never taken in")
+
+
+def _witness(store: SqliteStore, run: str, outcome: Outcome) -> None:
+    """A run that is not over waits for something that one can name."""
+    if outcome.status in OVER or outcome.status == "stuck":
+        return
+    if not store.waits(run) and not store.timers(run):
+        raise Broken(f"{run} is {outcome.status}, and nothing can make it go on")
+
+
+def _by_hand(store: SqliteStore, run: str) -> set[tuple[str, str]]:
+    """The calls that an operator decided."""
+    found = set()
+    for part in store.parts(run):
+        for id, _, body in store.journal(part.role, run):
+            if id.startswith("resolved"):
+                resolved = codec.load_input(body)
+                assert isinstance(resolved, event.Resolved)
+                if resolved.decision != "retry":
+                    found.add((resolved.path, resolved.kind))
+    return found
+
+
+def _keys(run: str, outcome: Outcome, ledger: Ledger, by_hand: set[tuple[str, str]]) -> None:
+    """The keys that the outside saw are those of the outcome, with their inputs, and each has one effect."""
+    expected = {key_of(run, call.id): call for call in outcome.calls}
+    begun: dict[str, Entry] = {}
+    for entry in ledger.of("begin", run):
+        begun.setdefault(entry.key, entry)
+    effects = Counter(entry.key for entry in ledger.of("effect", run))
+    for name, entry in begun.items():
+        if name not in expected:
+            raise Broken(f"{entry.path} ({entry.kind}) was called with a key that is not of the run")
+        if entry.input != expected[name].input:
+            raise Broken(f"{entry.path} ({entry.kind}) was called with {entry.input}, not {expected[name].input}")
+    for name, count in effects.items():
+        if count > 1:
+            raise Broken(f"{begun[name].path} had {count} effects under one key")
+    for name, call in expected.items():
+        decided = (call.id.path, call.id.kind) in by_hand
+        if call.result in ("ok", "failed") and name not in begun and not decided:
+            raise Broken(f"{call.id.path} ({call.id.kind}) is {call.result} and was never called")
+        if call.result == "ok" and not effects[name] and not decided:
+            raise Broken(f"{call.id.path} ({call.id.kind}) is ok and had no effect")
+
+
+def _order(run: str, outcome: Outcome, ledger: Ledger) -> int:
+    """A call begins after the calls that it follows: after the effect where there was one, else after the attempt."""
+    first: dict[str, int] = {}
+    done: dict[str, int] = {}
+    for entry in ledger.entries:
+        if entry.run == run and entry.what == "begin":
+            first.setdefault(entry.key, entry.seq)
+        elif entry.run == run and entry.what == "effect":
+            done.setdefault(entry.key, entry.seq)
+    names: dict[EffectId, str] = {call.id: key_of(run, call.id) for call in outcome.calls}
+    results = {call.id: call.result for call in outcome.calls}
+    pairs = 0
+    for later, earlier in closure(outcome.calls).items():
+        begins = first.get(names[later])
+        for before in earlier if begins is not None else ():
+            name = names.get(before, "")
+            ended = done.get(name) if results.get(before) == "ok" else first.get(name)
+            if ended is None or begins is None:
+                continue
+            pairs += 1
+            if ended > begins:
+                raise Broken(
+                    f"{later.path} ({later.kind}) begins before {before.path} ({before.kind}), which it follows"
+                )
+    return pairs
+
+
+def _mirror(flow: ir.Flow, run: str, outcome: Outcome, ledger: Ledger, by_hand: set[tuple[str, str]]) -> None:
+    """Of a run that was undone nothing is left but what an operator left, what is not to be undone, and what the blocks
+    that replace undoing did instead (those are held against the meaning alone)."""
+    if outcome.status not in ("failed", "cancelled"):
+        return
+    if any(type(node).__name__ in ("Undoing", "Child") for node in ir.walk(flow.body)):
+        return
+    undone = {entry.undoes for entry in ledger.of("effect", run) if entry.kind == "undo"}
+    compensated = {call.id.path for call in outcome.calls if call.id.kind == "undo"}
+    for entry in ledger.of("effect", run):
+        if entry.kind != "do" or (entry.path, "do") in by_hand or (entry.path, "undo") in by_hand:
+            continue
+        if entry.path in outcome.residue or entry.key in undone:
+            continue
+        if entry.path in compensated or _has_undo(flow, entry.path):
+            raise Broken(f"the run is {outcome.status}, and the effect of {entry.path} is left")
+
+
+def _has_undo(flow: ir.Flow, path: str) -> bool:
+    return any(isinstance(node, ir.Step) and node.path == path and node.undo is not None for node in ir.walk(flow.body))
+
+
+def _attempts(store: SqliteStore, run: str, ledger: Ledger) -> None:
+    """No attempt was made that had not been counted before."""
+    begun = Counter((entry.path, entry.kind) for entry in ledger.of("begin", run))
+    counted: Counter[tuple[str, str]] = Counter()
+    for part in store.parts(run):
+        for row in store.work(part.role, run):
+            counted[row.item.call.path, row.item.call.kind] += row.item.attempts
+            if row.item.state not in ("done", "stuck"):
+                raise Broken(f"the call of {row.item.call.path} is {row.item.state} for ever")
+    for name, times in begun.items():
+        if times > counted[name]:
+            raise Broken(f"{name[0]} ({name[1]}) was called {times} times and counted {counted[name]}")

@@ -1,0 +1,548 @@
+"""A run under everything that can go wrong, from one seed: the real driver over a simulated world.
+
+One loop with virtual time owns everything. The processes are real engines and services over one file in memory; they die at
+any place of a turn and are started again, their clocks are wrong and jump, their disk refuses a commit, their network loses,
+repeats, delays and reorders, and the services that they call are slow, dead or buggy. Clients start runs, send events and
+cancel, each asking again until they are answered. Every decision is a draw of `Choices`, so a seed is a whole history: it
+replays exactly, and a failing one shrinks to the simplest draws that still fail, where zero is "nothing goes wrong".
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from flowlang import event, ir
+from flowlang.event import Error, External, Ok, Result, Value
+from flowlang.runtime import desk, failpoint
+from flowlang.runtime.clock import VirtualClock, run_virtual
+from flowlang.runtime.driver import Driver
+from flowlang.runtime.engine import install
+from flowlang.runtime.ports import Caller, Request
+from flowlang.runtime.programs import Installation, of_flow, of_tables
+from flowlang.runtime.running import running
+from flowlang.runtime.setting import Notice, Setting
+from flowlang.runtime.setting import Outside as Given
+from flowlang.runtime.store import ENGINE, RuntimeRefusal, StoreError
+from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStore, WrongClock, known_share
+from flowlang.verify.choices import Choices, shrink
+from flowlang.verify.invariants import Broken, Checks, during, whole
+from flowlang.verify.ledger import Ledger, Outside, Trouble
+from flowlang.verify.outside import operations_of
+from flowlang.verify.schedule import Prepared
+
+T = TypeVar("T")
+
+KINDS = ("crash", "store", "network", "clock", "service", "client")
+"""Families of faults, as `--faults` names them."""
+
+HOUR, DAY = 3_600_000, 86_400_000
+PATIENCE = 60 * DAY  # virtual time after which a run that is not at an end is stranded
+MOST_LIVES = 4  # deaths of one process; then it lives
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A flow to be simulated: both forms, its input, events that its waits may take."""
+
+    prepared: Prepared
+    input: Mapping[str, Value]
+    events: Sequence[External] = ()
+    secret: str = ""  # a text of the input that no trace may show
+    installations: dict[str, Installation] = field(default_factory=dict)
+
+    def installation(self, mode: str) -> Installation:
+        """The flow as it is installed; made once, since a simulation installs it again and again."""
+        if mode not in self.installations:
+            flow, services = self.prepared.flow, self.prepared.services
+            hash = ir.hash_of(flow)
+            self.installations[mode] = (
+                of_flow(flow, hash)
+                if mode == "orchestrate"
+                else of_tables(flow, hash, {name: program.table for name, program in services.items()})
+            )
+        return self.installations[mode]
+
+
+@dataclass(slots=True)
+class Report:
+    """What one simulated run came to. `trace` is the same text for the same seed."""
+
+    statuses: tuple[str, ...] = ()
+    faults: Counter[str] = field(default_factory=Counter)
+    calls: int = 0
+    effects: int = 0
+    checks: Checks = field(default_factory=Checks)
+    trace: list[str] = field(default_factory=list)
+    broken: str = ""
+
+
+Services = Callable[[Setting], Caller]
+
+
+def simulate(
+    subject: Subject, mode: str, choices: Choices, kinds: Sequence[str] = KINDS, services: Services | None = None
+) -> Report:
+    """One simulated history of a flow in one mode."""
+    failpoint_before = failpoint._hooks[:]
+    disk = Disk()
+    try:
+        return run_virtual(lambda clock: _World(subject, mode, choices, tuple(kinds), clock, disk, services).run())
+    finally:
+        failpoint._hooks[:] = failpoint_before
+        disk.close()
+
+
+def shortest(
+    subject: Subject, mode: str, draws: Sequence[int], kinds: Sequence[str] = KINDS, tries: int = 300
+) -> tuple[list[int], Report]:
+    """The simplest draws found that still break a promise, and what they do."""
+
+    def fails(tried: Sequence[int]) -> bool:
+        return bool(simulate(subject, mode, Choices(draws=tried), kinds).broken)
+
+    found = shrink(draws, fails, tries) if fails(draws) else list(draws)
+    return found, simulate(subject, mode, Choices(draws=found), kinds)
+
+
+class Died(BaseException):
+    """What a process that is killed cannot catch either."""
+
+
+_HERE: ContextVar[_Process | None] = ContextVar("process", default=None)
+
+
+class _World:
+    """One history."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        mode: str,
+        choices: Choices,
+        kinds: tuple[str, ...],
+        clock: VirtualClock,
+        disk: Disk,
+        services: Services | None,
+    ) -> None:
+        self.subject, self.mode, self.choices, self.kinds = subject, mode, choices, kinds
+        self.clock, self.disk, self.services = clock, disk, services
+        self.report = Report()
+        self.over = False
+        self.runs: list[str] = []
+        self.accepted: list[tuple[str, str]] = []  # what a client was told is taken in: (word, id)
+        self.processes: list[_Process] = []
+        trouble = Trouble() if "service" in kinds and services is None else Trouble(12, 0, 0, 0, 0)
+        calm = choices.below(3) == 0  # some histories have no trouble with calls, so that others go far
+        if calm and services is None:
+            trouble = Trouble(4, 0, 0, 0, 0)
+        operations = operations_of(subject.prepared.flow)
+        self.outside = Outside(operations, choices, trouble, self.fault, clock)
+        self.ledger: Ledger = self.outside.ledger
+        self.checks_steps = choices.below(4) == 0
+        self.lives_left = MOST_LIVES
+
+    # ------------------------------------------------------------ the history
+
+    async def run(self) -> Report:
+        asyncio.get_running_loop().set_exception_handler(self._unheard)
+        failpoint.set_hook(_pass)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            first = _Process(self, "engine", self._roles_of_engine())
+            self.processes.append(first)
+            tasks.append(asyncio.create_task(first.live()))
+            await self.ask(lambda driver: driver.now())
+            if self.apart:
+                for service in self.subject.prepared.services:
+                    process = _Process(self, service, (service,))
+                    self.processes.append(process)
+                    tasks.append(asyncio.create_task(process.live()))
+            tasks += [asyncio.create_task(one) for one in self._clients()]
+            await self._until_the_end()
+            self._check()
+        except Broken as broken:
+            self.report.broken = self.report.broken or str(broken)
+        finally:
+            self.over = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        self.report.calls = len(self.ledger.of("begin"))
+        self.report.effects = len(self.ledger.of("effect"))
+        return self.report
+
+    def _roles_of_engine(self) -> tuple[str, ...]:
+        self.apart = self.mode == "choreograph" and self.choices.below(2) == 1
+        if self.mode == "orchestrate" or self.apart:
+            return (ENGINE,)
+        return (ENGINE, *sorted(self.subject.prepared.services))
+
+    def _clients(self) -> list[Any]:
+        """Who asks for something from outside: one or two runs, events, a cancel, a new version."""
+        choices = self.choices
+        many = 1 + (choices.below(8) == 7)
+        clients = [self._start(f"r{number + 1}", choices.below(50) * number) for number in range(many)]
+        twice = "client" in self.kinds
+        for external in self.subject.events:
+            when = choices.pick((0, 0, 1, 30, 5_000, 60_000, 10 * 60_000, 4 * HOUR))
+            clients.append(self._send(external, when, twice and choices.below(4) == 3))
+        if twice and choices.below(4) == 3:
+            clients.append(self._cancel(choices.pick((1, 5, 20, 300, 5_000, HOUR))))
+        if "clock" in self.kinds and choices.below(3) == 2:
+            clients.append(self._jump(choices.pick((10, 1_000, 30_000)), choices.pick((HOUR, -HOUR, DAY))))
+        return clients
+
+    async def _start(self, run: str, pause: int) -> None:
+        await asyncio.sleep(pause / 1000)
+        installed = self.installation()
+        values = dict(self.subject.input)
+
+        def act(driver: Driver) -> Any:
+            return desk.start(driver, installed.flow.hash, self.mode, values, None, run, {})
+
+        await self.ask(act, again="client" in self.kinds and self.choices.below(4) == 3)
+        self.runs.append(run)
+        self.accepted.append(("start", run))
+        self.say(f"{run} is asked for, and accepted")
+
+    async def _send(self, external: External, pause: int, again: bool) -> None:
+        await asyncio.sleep(pause / 1000)
+
+        def act(driver: Driver) -> Any:
+            return desk.send(driver, external.type, external.data, external.subject, external.id)
+
+        sent = await self.ask(act, again)
+        if not sent.problem:
+            self.accepted.append(("event", external.id))
+        self.say(f"event {external.id} is sent, and accepted")
+
+    async def _cancel(self, pause: int) -> None:
+        await asyncio.sleep(pause / 1000)
+        while not self.runs:
+            await asyncio.sleep(0.05)
+        run = self.runs[0]
+
+        def act(driver: Driver) -> str:
+            try:
+                return desk.cancel(driver, run)
+            except RuntimeRefusal:
+                return "refused"
+
+        while await self.ask(act) == "refused":
+            await asyncio.sleep(0.5)
+        self.say(f"{run} is asked to cancel")
+
+    async def _jump(self, pause: int, by: int) -> None:
+        await asyncio.sleep(pause / 1000)
+        process = self.choices.pick(self.processes)
+        process.clock.skew += by
+        self.fault("clock jump")
+        self.say(f"the clock of {process.name} jumps by {by} ms")
+        if process.driver is not None:
+            process.driver.timers.set_alarm()
+
+    async def ask(self, act: Callable[[Driver], T], again: bool = False) -> T:
+        """What a client does that wants an answer: ask until it has one, and sometimes once more."""
+        process = self.processes[0]
+        while True:
+            driver = process.driver
+            if driver is None or not process.ready:
+                await process.up.wait()
+                continue
+            token = _HERE.set(process)
+            try:
+                answer = await driver.submit(lambda d=driver: act(d))  # type: ignore[misc]
+            except (Died, StoreError, asyncio.CancelledError):
+                if self.over:
+                    raise
+                await asyncio.sleep(0.05)
+                continue
+            finally:
+                _HERE.reset(token)
+            if not again:
+                return answer
+            again = False
+            self.fault("asked twice")
+
+    # ------------------------------------------------------------ the end
+
+    async def _until_the_end(self) -> None:
+        """Return when nothing can happen any more; an operator decides what is stuck."""
+        pause = 0.2
+        while self.clock.now() - self.clock._start < PATIENCE:
+            await asyncio.sleep(pause)
+            if self.report.broken:
+                return
+            pause = min(pause * 2, 21_600)
+            for process in self.processes:
+                await process.up.wait()
+            if self._still():
+                if await self._operate():
+                    pause = 0.2
+                    continue
+                await asyncio.sleep(30)  # whatever was lost on the network is delivered again by then
+                if self._still():
+                    return
+        raise Broken(f"stranded: nothing came to an end within {PATIENCE // DAY} days")
+
+    def _still(self) -> bool:
+        """Whether nothing goes on by itself in any process."""
+        for process in self.processes:
+            driver = process.driver
+            if driver is None or driver.live or driver.timers.any() or not driver.idle():
+                return False
+        if len(self.accepted) < 1 + len(self.subject.events):
+            return False
+        store = self.disk.look()
+        try:
+            return not store.busy("")
+        finally:
+            store.close()
+
+    async def _operate(self) -> bool:
+        """Let an operator decide one stuck step; false when none is."""
+        store = self.disk.look()
+        try:
+            stuck = sorted(store.stuck_runs())
+        finally:
+            store.close()
+        for run in stuck:
+
+            def look(driver: Driver, run: str = run) -> list[tuple[str, str, str]]:
+                return sorted(
+                    (part.role, path, kind)
+                    for part in driver.store.parts(run)
+                    for path, kind in desk._stuck(driver, part.role, run)
+                )
+
+            found = await self.ask(look)
+            if found:
+                _, path, kind = self.choices.pick(found)
+                await self._resolve(run, path, kind)
+                return True
+        return False
+
+    async def _resolve(self, run: str, path: str, kind: str) -> None:
+        words = ("skip", "done", "retry") if kind == "undo" else ("done", "fail", "retry")
+        decision = self.choices.pick(words)
+        value: Value = None
+        if decision == "done" and kind == "do":
+            value = self._answer_by_hand(path)
+
+        def act(driver: Driver) -> str:
+            try:
+                return desk.resolve(driver, run, path, decision, kind, value)
+            except RuntimeRefusal as refusal:
+                return f"refused: {refusal}"
+
+        said = await self.ask(act)
+        self.say(f"an operator says `{decision}` to {path} ({kind}) of {run}: {said}")
+        await asyncio.sleep(0.5)
+
+    def _answer_by_hand(self, path: str) -> Value:
+        from flowlang.verify.outside import answer_of, step_at
+
+        step = step_at(self.subject.prepared.flow, path)
+        return answer_of(step.operation)
+
+    def _check(self) -> None:
+        store = self.disk.look()
+        try:
+            self.report.statuses = whole(
+                store,
+                self.subject.prepared,
+                self.mode,
+                self.subject.input,
+                self.runs,
+                self.accepted,
+                self.ledger,
+                self.report.checks,
+            )
+        finally:
+            store.close()
+        if self.subject.secret and any(self.subject.secret in line for line in self.report.trace):
+            raise Broken("a secret of the input is in the trace")
+
+    # ------------------------------------------------------------ what is noted
+
+    def fault(self, kind: str) -> None:
+        """Something went wrong."""
+        self.report.faults[kind] += 1
+        self.say(f"fault: {kind}")
+
+    def say(self, line: str) -> None:
+        """One line of the trace."""
+        self.report.trace.append(f"{self.clock.now() - self.clock._start:>9} {line}")
+
+    def broke(self, why: str) -> None:
+        """A promise was broken while things went on."""
+        self.report.broken = self.report.broken or why
+        self.say(f"broken: {why}")
+
+    def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        problem = context.get("exception")
+        if isinstance(problem, Died):
+            return
+        self.broke(f"{context.get('message')}: {problem!r}")
+
+    def installation(self) -> Installation:
+        """The flow as it is installed."""
+        return self.subject.installation(self.mode)
+
+
+class _Process(Watch):
+    """A process that is started again whenever it dies."""
+
+    def __init__(self, world: _World, name: str, roles: tuple[str, ...]) -> None:
+        self.world, self.name, self.roles = world, name, roles
+        self.clock = WrongClock(world.clock)
+        self.driver: Driver | None = None
+        self.ready = False
+        self.up = asyncio.Event()
+        self.place, self.left = "", 0  # where this life ends: a place, and at which pass of it
+        self.bad_commit = 0
+
+    async def live(self) -> None:
+        """Live, again and again."""
+        _HERE.set(self)
+        world = self.world
+        if "clock" in world.kinds and world.choices.below(4) == 3:
+            self.clock.skew = world.choices.pick((1_500, -1_500, 60_000, -60_000))
+            world.fault("clock skew")
+        while not world.over:
+            self._fate()
+            store = world.disk.open(self)
+            try:
+                await self._one(store)
+            except (Died, StoreError) as end:
+                world.say(f"{self.name} dies: {type(end).__name__}")
+            except asyncio.CancelledError:
+                raise
+            except Exception as bug:
+                if isinstance(bug, AssertionError | KeyError | ValueError | Broken):
+                    world.broke(f"{self.name}: {type(bug).__name__}: {bug}")
+                    return
+                raise
+            finally:
+                self.driver, self.ready = None, False
+                self.up.clear()
+                store.close()
+            pause = world.choices.pick((10, 10, 200, 3_000, HOUR))
+            await asyncio.sleep(pause / 1000)
+
+    def _fate(self) -> None:
+        """How this life ends."""
+        choices, world = self.world.choices, self.world
+        self.place, self.left, self.bad_commit = "", 0, 0
+        if world.lives_left <= 0:
+            return
+        if "crash" in world.kinds and choices.below(2) == 1:
+            self.place, self.left = choices.pick(failpoint.PLACES), 1 + choices.below(8)
+        if "store" in world.kinds and choices.below(6) == 5:
+            self.bad_commit = 2 + choices.below(10)
+
+    async def _one(self, store: WatchedStore) -> None:
+        world = self.world
+        workers = 1 if world.choices.below(8) == 7 else 256
+        given = Given(self._caller, self.clock, self._noticed, jitter=lambda: 0.5, load=known_share, workers=workers)
+        async with running(store, given, self.roles, expires=False) as driver:
+            driver.shares_bus = len(world.processes) > 1 or world.apart
+            if "network" in world.kinds:
+                driver.bus = Network(driver, world.choices, 15, world.fault)
+            self.driver = driver
+            await driver.submit(lambda: self._begin(driver))
+            self.ready = True
+            self.up.set()
+            await driver.until(lambda: None)
+
+    def _begin(self, driver: Driver) -> None:
+        if self.name == "engine":
+            install(driver.store, self.world.installation())
+        driver.learn()
+        driver.take_up()
+
+    # ------------------------------------------------------------ faults of this process
+
+    def passes(self, place: str) -> None:
+        """The process is at a place of a turn."""
+        if place == self.place and self.driver is not None and self.driver.failure is None and self.ready:
+            self.left -= 1
+            if self.left == 0:
+                self.world.lives_left -= 1
+                self.world.fault(f"crash {place}")
+                died = Died()
+                self.driver.fail(died)
+                raise died
+
+    def before_commit(self, store: WatchedStore) -> None:
+        if self.bad_commit and self.ready:
+            self.bad_commit -= 1
+            if self.bad_commit == 0:
+                self.world.lives_left -= 1
+                self.world.fault("disk full")
+                raise DiskFull("there is no space left")
+        if self.world.checks_steps and self.driver is not None:
+            self.world.report.checks.replayed += during(store, self.driver.parts, store.appended)
+
+    def after_commit(self, store: WatchedStore) -> None:
+        world = self.world
+        for role, run, id, at, body in store.appended:
+            world.say(f"{self.name}: {run} {role} {id if not id.startswith('resolved') else 'resolved'}")
+            world.report.checks.took(role, run, id, at, body, world.ledger)
+        for other in world.processes if store.wrote else ():
+            if other is not self and other.driver is not None and other.ready:
+                asyncio.get_running_loop().call_later(0.001, other.look)
+
+    def look(self) -> None:
+        """Somebody else may have put something on the bus."""
+        driver = self.driver
+        if driver is not None and driver.failure is None and self.ready:
+            token = _HERE.set(self)
+            driver.do(driver.bus.look)
+            _HERE.reset(token)
+
+    # ------------------------------------------------------------ calls
+
+    def _caller(self, setting: Setting) -> Caller:
+        return _Calls(self, None if self.world.services is None else self.world.services(setting))
+
+    def _noticed(self, notice: Notice) -> None:
+        if notice.input is None:
+            self.world.say(f"{self.name}: {notice.run} calls {notice.path} ({notice.kind}, attempt {notice.attempt})")
+
+
+@dataclass(slots=True)
+class _Calls:
+    process: _Process
+    handlers: Caller | None
+
+    async def call(self, request: Request) -> Result:
+        """One attempt."""
+        world = self.process.world
+        world.report.checks.begins(request, world.ledger)
+        if self.handlers is None:
+            return await world.outside.call(request, self.process.name)
+        return await self._real(world, self.handlers, request)
+
+    async def _real(self, world: _World, handlers: Caller, request: Request) -> Result:
+        """The user's own handler, whose answer may be lost after it was given."""
+        world.ledger.note(world.clock.now(), "begin", request, self.process.name)
+        result = await handlers.call(request)
+        if isinstance(result, Ok):
+            world.ledger.note(world.clock.now(), "effect", request, self.process.name)
+        world.ledger.note(world.clock.now(), "answer", request, self.process.name, type(result).__name__)
+        if "service" in world.kinds and world.choices.below(6) == 5:
+            world.fault("lost answer")
+            return event.Unknown(Error("Unavailable", "nothing came back", request.path))
+        return result
+
+
+def _pass(place: str) -> None:
+    process = _HERE.get()
+    if process is not None:
+        process.passes(place)

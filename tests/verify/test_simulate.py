@@ -1,0 +1,128 @@
+"""Random flows under everything that can go wrong at once: no promise is broken, and every seed is a whole history."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from flowlang.event import External
+from flowlang.runtime.bus import Bus
+from flowlang.verify import small
+from flowlang.verify.choices import Choices
+from flowlang.verify.explore import MODES
+from flowlang.verify.schedule import prepare
+from flowlang.verify.simulate import KINDS, Report, Subject, shortest, simulate
+from tests.verify.flows import subject
+
+ROOT = Path(__file__).parents[2]
+SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal()))
+CHUNKS, FLOWS, SEEDS = 8, 10, 25  # 2,000 seeds
+EXPECTED = {  # every kind of fault, and in which it may be looked for
+    "crash before-commit", "crash after-commit", "crash before-effect", "crash after-effect", "crash after-publish",
+    "crash before-mark-sent", "crash before-ack", "disk full", "duplicate", "delay", "loss", "reorder", "clock skew",
+    "clock jump", "slow service", "dead service", "handler bug", "lost request", "lost answer", "asked twice",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
+    faults: Counter[str] = Counter()
+    statuses: Counter[str] = Counter()
+    effects = replayed = ordered = 0
+    for number in range(FLOWS):
+        one = subject((SEED * CHUNKS + chunk) * FLOWS + number)
+        for seed in range(number * SEEDS, (number + 1) * SEEDS):
+            for mode in MODES:
+                found = simulate(one, mode, Choices(seed))
+                assert not found.broken, (
+                    f"FLOWLANG_SEED={SEED} chunk {chunk} flow {number} seed {seed} {mode}: {found.broken}"
+                )
+                faults += found.faults
+                statuses.update(f"{mode} {status}" for status in found.statuses)
+                effects += found.effects
+                replayed += found.checks.replayed
+                ordered += found.checks.ordered
+    print(f"FLOWLANG_SEED={SEED} chunk {chunk}: {dict(statuses)}, {dict(faults)}, {effects} effects")
+    assert set(faults) >= EXPECTED, EXPECTED - set(faults)
+    assert effects > 100 and replayed > 100 and ordered > 100
+    for mode in MODES:
+        for status in ("completed", "failed", "cancelled"):
+            assert statuses[f"{mode} {status}"] > 0
+
+
+def test_a_seed_is_the_same_history_in_every_process() -> None:
+    script = "import hashlib\nfrom tests.verify.test_simulate import digest\nprint(digest())\n"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hashing},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for hashing in ("1", "2")
+    ]
+    assert said[0] == said[1] and len(said[0]) > 60
+
+
+def digest() -> str:
+    """The traces of some histories, in short."""
+    traces = [
+        "\n".join(simulate(subject(number), mode, Choices(number)).trace) for number in range(10) for mode in MODES
+    ]
+    return hashlib.sha256("\n".join(traces).encode()).hexdigest()
+
+
+def _shop() -> Subject:
+    steps = (f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}" for s in "abc")
+    return Subject(prepare(small.kernel(small.whole("\n".join(steps)))), small.INPUT)
+
+
+def test_what_breaks_a_promise_is_found_and_shrunk_to_few_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bus that throws away a cancel that overtook the start of its run, as it did once."""
+    monkeypatch.setattr(Bus, "_wait_for_start", lambda self, row: self._bury(row, "it has no part in the run"))
+    shop = _shop()
+    for seed in range(2_000):
+        choices = Choices(seed)
+        if simulate(shop, "choreograph", choices).broken:
+            break
+    else:
+        pytest.fail("it was not found")
+    draws, found = shortest(shop, "choreograph", choices.draws)
+    assert "a dead letter" in found.broken
+    assert sum(found.faults.values()) <= 3 and len(draws) <= len(choices.draws)
+    assert any("cancel" in line for line in found.trace)
+
+
+def test_only_the_faults_that_are_asked_for_happen() -> None:
+    shop = _shop()
+    families = {"crash": ("crash",), "store": ("disk",), "network": ("duplicate", "delay", "loss", "reorder")}
+    for kind, words in families.items():
+        faults: Counter[str] = Counter()
+        for seed in range(40):
+            faults += simulate(shop, "choreograph", Choices(seed), (kind,)).faults
+        assert faults and all(fault.startswith(words) for fault in faults), (kind, faults)
+    assert set(KINDS) >= set(families)
+
+
+def test_without_faults_a_flow_is_simply_run() -> None:
+    for mode in MODES:
+        found: Report = simulate(_shop(), mode, Choices(draws=()), ())
+        assert (found.statuses, found.effects, found.faults, found.broken) == (("completed",), 3, Counter(), "")
+
+
+def test_an_event_that_nobody_takes_is_still_there_at_the_end() -> None:
+    text = small.whole('wait for event "b.told" as e where e.id == id within 5m else fail Late')
+    prepared = prepare(small.kernel(text))
+    other = External("e1", "b.told", "", {"id": "another", "n": 1})
+    for mode in MODES:
+        found = simulate(Subject(prepared, small.INPUT, (other,)), mode, Choices(draws=()), ())
+        assert found.statuses == ("failed",) and not found.broken
