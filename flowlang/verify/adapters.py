@@ -16,7 +16,7 @@ from flowlang.runtime.clock import VirtualClock
 from flowlang.runtime.programs import Share, share_of
 from flowlang.runtime.schema import SCHEMA
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.runtime.store import BusRow, RunRow, StoreError
+from flowlang.runtime.store import BusRow, StoreError
 from flowlang.verify.choices import Choices
 
 if TYPE_CHECKING:
@@ -83,14 +83,14 @@ class WatchedStore(SqliteStore):
     def __init__(self, path: str, connection: apsw.Connection, watch: Watch) -> None:
         super().__init__(path, connection)
         self.appended: list[tuple[str, str, str, int, str]] = []
-        self.begun: list[RunRow] = []
+        self.armed: list[tuple[str, str, str]] = []
         self.wrote = False  # whether the last transaction changed anything
         self._changes = 0
         self._watch = watch
 
     def begin(self) -> None:
         self.appended.clear()
-        self.begun.clear()
+        self.armed.clear()
         super().begin()
         self._changes = self._connection.total_changes()
 
@@ -98,9 +98,9 @@ class WatchedStore(SqliteStore):
         self.appended.append((role, run, id, at, body))
         super().append(role, run, seq, id, at, body)
 
-    def add_run(self, row: RunRow) -> None:
-        self.begun.append(row)
-        super().add_run(row)
+    def arm(self, role: str, run: str, path: str, type: str, field: str, value: str, at: int) -> None:
+        self.armed.append((role, run, path))
+        super().arm(role, run, path, type, field, value, at)
 
     def commit(self) -> None:
         self._watch.before_commit(self)

@@ -26,7 +26,8 @@ from flowlang.lifecycle import OVER
 from flowlang.runtime.desk import fold
 from flowlang.runtime.ports import Request
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.verify.adapters import known_share
+from flowlang.runtime.store import PartRow
+from flowlang.verify.adapters import WatchedStore, known_share
 from flowlang.verify.ledger import Entry, Ledger
 from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, closure
 from flowlang.verify.states import key
@@ -81,6 +82,23 @@ def during(store: SqliteStore, parts: Mapping[tuple[str, str], Part], appended: 
         if key(state) != key(part.state):
             raise Broken(f"the journal of {role} does not lead to its state")
     return len(touched)
+
+
+def offered(store: WatchedStore, now: int) -> None:
+    """At a commit: what was kept for a wait that was armed just now has been offered to it."""
+    for role, run, path in dict.fromkeys(store.armed):
+        kept = {
+            row.seq: row
+            for wait in store.waits_of(role, run, path)
+            for row in store.kept(wait.type, wait.field, wait.value, now)
+        }
+        ids = {id for its_role, its_run, id, *_ in store.appended if (its_role, its_run) == (role, run)}
+        for seq in sorted(kept):
+            takers = store.takers(kept[seq].event.id)
+            if takers.get(run) is False or (kept[seq].to == "one" and not all(takers.values())):
+                continue
+            if f"arrived:{path}:{kept[seq].event.id}" not in ids:
+                raise Broken(f"event {kept[seq].event.id} was kept for {path}, and is not offered to it")
 
 
 def whole(
@@ -138,6 +156,13 @@ def _nothing_lost(store: SqliteStore, accepted: Sequence[tuple[str, str]]) -> No
             raise Broken(f"the start of {id} was accepted and is lost")
         if word == "event" and id not in events:
             raise Broken(f"event {id} was accepted and is lost")
+        if word == "cancel" and not any(_heard_of_cancel(store, part) for part in store.parts(id)):
+            raise Broken(f"the cancel of {id} was accepted and is lost")
+
+
+def _heard_of_cancel(store: SqliteStore, part: PartRow) -> bool:
+    """Whether a part took a cancel in, or it may be among what came after its end."""
+    return part.dropped > 0 or any(name == "cancel" for name, _, _ in store.journal(part.role, part.run))
 
 
 def _messages(store: SqliteStore, checks: Checks) -> None:
@@ -161,7 +186,9 @@ def _witness(store: SqliteStore, run: str, outcome: Outcome) -> None:
     """A run that is not over waits for something that one can name."""
     if outcome.status in OVER or outcome.status == "stuck":
         return
-    if not store.waits(run) and not store.timers(run):
+    if timers := store.timers(run):  # at an end no process watches one any more
+        raise Broken(f"nobody watches the timer of {timers[0].path}")
+    if not store.waits(run):
         raise Broken(f"{run} is {outcome.status}, and nothing can make it go on")
 
 

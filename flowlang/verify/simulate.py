@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from flowlang import event, ir
 from flowlang.event import Error, External, Ok, Result, Value
 from flowlang.runtime import desk, failpoint
-from flowlang.runtime.clock import VirtualClock, run_virtual
+from flowlang.runtime.clock import Stalled, VirtualClock, run_virtual
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.engine import install
 from flowlang.runtime.ports import Caller, Request
@@ -30,7 +30,7 @@ from flowlang.runtime.setting import Outside as Given
 from flowlang.runtime.store import ENGINE, RuntimeRefusal, StoreError
 from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStore, WrongClock, known_share
 from flowlang.verify.choices import Choices, shrink
-from flowlang.verify.invariants import Broken, Checks, during, whole
+from flowlang.verify.invariants import Broken, Checks, during, offered, whole
 from flowlang.verify.ledger import Ledger, Outside, Trouble
 from flowlang.verify.outside import operations_of
 from flowlang.verify.schedule import Prepared
@@ -42,7 +42,8 @@ KINDS = ("crash", "store", "network", "clock", "service", "client")
 
 HOUR, DAY = 3_600_000, 86_400_000
 PATIENCE = 60 * DAY  # virtual time after which a run that is not at an end is stranded
-MOST_LIVES = 4  # deaths of one process; then it lives
+MOST_LIVES = 4  # deaths of one history; then its processes live
+MOST_STARTS, MOST_COMMITS = 50, 20_000  # beyond which something goes round and round
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,16 @@ def simulate(
     """One simulated history of a flow in one mode."""
     failpoint_before = failpoint._hooks[:]
     disk = Disk()
+    report = Report()
+
+    async def main(clock: VirtualClock) -> Report:
+        return await _World(subject, mode, choices, tuple(kinds), clock, disk, services, report).run()
+
     try:
-        return run_virtual(lambda clock: _World(subject, mode, choices, tuple(kinds), clock, disk, services).run())
+        return run_virtual(main)
+    except Stalled as stalled:
+        report.broken = report.broken or str(stalled)
+        return report
     finally:
         failpoint._hooks[:] = failpoint_before
         disk.close()
@@ -128,10 +137,11 @@ class _World:
         clock: VirtualClock,
         disk: Disk,
         services: Services | None,
+        report: Report,
     ) -> None:
         self.subject, self.mode, self.choices, self.kinds = subject, mode, choices, kinds
         self.clock, self.disk, self.services = clock, disk, services
-        self.report = Report()
+        self.report = report
         self.over = False
         self.runs: list[str] = []
         self.accepted: list[tuple[str, str]] = []  # what a client was told is taken in: (word, id)
@@ -143,8 +153,10 @@ class _World:
         operations = operations_of(subject.prepared.flow)
         self.outside = Outside(operations, choices, trouble, self.fault, clock)
         self.ledger: Ledger = self.outside.ledger
+        self.clients: list[asyncio.Task[None]] = []
         self.checks_steps = choices.below(4) == 0
         self.lives_left = MOST_LIVES
+        self.starts = self.commits = 0
 
     # ------------------------------------------------------------ the history
 
@@ -162,7 +174,8 @@ class _World:
                     process = _Process(self, service, (service,))
                     self.processes.append(process)
                     tasks.append(asyncio.create_task(process.live()))
-            tasks += [asyncio.create_task(one) for one in self._clients()]
+            self.clients = [asyncio.create_task(one) for one in self._clients()]
+            tasks += self.clients
             await self._until_the_end()
             self._check()
         except Broken as broken:
@@ -189,13 +202,25 @@ class _World:
         clients = [self._start(f"r{number + 1}", choices.below(50) * number) for number in range(many)]
         twice = "client" in self.kinds
         for external in self.subject.events:
-            when = choices.pick((0, 0, 1, 30, 5_000, 60_000, 10 * 60_000, 4 * HOUR))
+            when = choices.pick((0, 0, 1, 30, 5_000, 60_000, 10 * 60_000, 4 * HOUR, -1, -1))
+            if when < 0:
+                continue  # nobody sends it
             clients.append(self._send(external, when, twice and choices.below(4) == 3))
         if twice and choices.below(4) == 3:
             clients.append(self._cancel(choices.pick((1, 5, 20, 300, 5_000, HOUR))))
         if "clock" in self.kinds and choices.below(3) == 2:
             clients.append(self._jump(choices.pick((10, 1_000, 30_000)), choices.pick((HOUR, -HOUR, DAY))))
+        if "crash" in self.kinds and choices.below(3) == 2:
+            clients.append(self._kill(choices.pick((3, 300, 30_000, 120_000))))
         return clients
+
+    async def _kill(self, pause: int) -> None:
+        """Between two turns, while a run only waits, say."""
+        await asyncio.sleep(pause / 1000)
+        process = self.choices.pick(self.processes)
+        if process.driver is not None and process.ready:
+            self.fault("kill")
+            process.driver.fail(Died())
 
     async def _start(self, run: str, pause: int) -> None:
         await asyncio.sleep(pause / 1000)
@@ -233,8 +258,11 @@ class _World:
             except RuntimeRefusal:
                 return "refused"
 
-        while await self.ask(act) == "refused":
+        while (said := await self.ask(act)) == "refused":
             await asyncio.sleep(0.5)
+        if said != "cancelling":
+            return  # it was over already
+        self.accepted.append(("cancel", run))
         self.say(f"{run} is asked to cancel")
 
     async def _jump(self, pause: int, by: int) -> None:
@@ -251,6 +279,8 @@ class _World:
         process = self.processes[0]
         while True:
             driver = process.driver
+            if self.report.broken:
+                raise Broken(self.report.broken)
             if driver is None or not process.ready:
                 await process.up.wait()
                 continue
@@ -279,8 +309,8 @@ class _World:
             if self.report.broken:
                 return
             pause = min(pause * 2, 21_600)
-            for process in self.processes:
-                await process.up.wait()
+            if any(process.driver is None or not process.ready for process in self.processes):
+                continue
             if self._still():
                 if await self._operate():
                     pause = 0.2
@@ -296,7 +326,7 @@ class _World:
             driver = process.driver
             if driver is None or driver.live or driver.timers.any() or not driver.idle():
                 return False
-        if len(self.accepted) < 1 + len(self.subject.events):
+        if self.clients and not all(client.done() for client in self.clients):
             return False
         store = self.disk.look()
         try:
@@ -383,6 +413,8 @@ class _World:
         """A promise was broken while things went on."""
         self.report.broken = self.report.broken or why
         self.say(f"broken: {why}")
+        for process in self.processes:
+            process.up.set()  # whoever waits for it need wait no more
 
     def _unheard(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         problem = context.get("exception")
@@ -415,6 +447,9 @@ class _Process(Watch):
             self.clock.skew = world.choices.pick((1_500, -1_500, 60_000, -60_000))
             world.fault("clock skew")
         while not world.over:
+            world.starts += 1
+            if world.starts > MOST_STARTS:
+                return world.broke(f"{self.name} does not come up any more")
             self._fate()
             store = world.disk.open(self)
             try:
@@ -486,11 +521,15 @@ class _Process(Watch):
                 self.world.lives_left -= 1
                 self.world.fault("disk full")
                 raise DiskFull("there is no space left")
+        offered(store, self.clock.now())
         if self.world.checks_steps and self.driver is not None:
             self.world.report.checks.replayed += during(store, self.driver.parts, store.appended)
 
     def after_commit(self, store: WatchedStore) -> None:
         world = self.world
+        world.commits += 1
+        if world.commits > MOST_COMMITS:
+            raise Broken("it goes round and round")
         for role, run, id, at, body in store.appended:
             world.say(f"{self.name}: {run} {role} {id if not id.startswith('resolved') else 'resolved'}")
             world.report.checks.took(role, run, id, at, body, world.ledger)

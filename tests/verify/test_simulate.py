@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal()))
 CHUNKS, FLOWS, SEEDS = 8, 10, 25  # 2,000 seeds
 EXPECTED = {  # every kind of fault, and in which it may be looked for
-    "crash before-commit", "crash after-commit", "crash before-effect", "crash after-effect", "crash after-publish",
+    "kill", "crash before-commit", "crash after-commit", "crash before-effect", "crash after-effect", "crash after-publish",
     "crash before-mark-sent", "crash before-ack", "disk full", "duplicate", "delay", "loss", "reorder", "clock skew",
     "clock jump", "slow service", "dead service", "handler bug", "lost request", "lost answer", "asked twice",
 }  # fmt: skip
@@ -104,7 +104,7 @@ def test_what_breaks_a_promise_is_found_and_shrunk_to_few_faults(monkeypatch: py
 
 def test_only_the_faults_that_are_asked_for_happen() -> None:
     shop = _shop()
-    families = {"crash": ("crash",), "store": ("disk",), "network": ("duplicate", "delay", "loss", "reorder")}
+    families = {"crash": ("crash", "kill"), "store": ("disk",), "network": ("duplicate", "delay", "loss", "reorder")}
     for kind, words in families.items():
         faults: Counter[str] = Counter()
         for seed in range(40):
