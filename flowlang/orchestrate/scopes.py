@@ -232,7 +232,7 @@ def undo_undoing(walk: Walk, number: int, index: Index, reason: Reason, causes: 
     cell, block = walk.state.cells[number, index], walk.program.places[number].parts[1]
     assert isinstance(cell, UndoingCell) and cell.env is not None
     cell.reason = reason
-    walk.state.frames[block, index] = cell.env
+    walk.state.frames[block, index] = dict(cell.env)
     walk.start(block, index, causes)
 
 

@@ -25,6 +25,7 @@ from typing import Any, assert_never
 from flowlang import event
 from flowlang.declared import Operation
 from flowlang.event import Effect, External, Input, Value
+from flowlang.verify.choices import Choices
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
 from flowlang.verify.schedule import START, Choreographed, Mode, Orchestrated, Prepared, Schedule, comparable
 from flowlang.verify.states import clone, key
@@ -68,6 +69,7 @@ class Explored:
     ends: Counter[str] = field(default_factory=Counter)
     complete: bool = True
     broken: Break | None = None
+    armed: list[event.Arm] = field(default_factory=list, repr=False)
 
 
 def explore(
@@ -75,6 +77,18 @@ def explore(
 ) -> Explored:
     """Go through all schedules of one run, or say that they are more than `most` worlds."""
     return _Search(prepared, mode, dict(input), freedom, most).run()
+
+
+def wander(
+    prepared: Prepared,
+    mode: str,
+    input: Mapping[str, Value],
+    freedom: Freedom,
+    choices: Choices,
+    most: int = 2_000,
+) -> Explored:
+    """Go one way through a flow of any size."""
+    return _Search(prepared, mode, dict(input), freedom, most).wander(choices)
 
 
 @dataclass(slots=True)
@@ -144,7 +158,7 @@ class _Past:
     before: _Past | None
 
 
-Act = tuple[str, Callable[[_World], None]]
+Act = tuple[str, partial[None]]
 
 
 class _Broken(Exception):
@@ -164,15 +178,9 @@ class _Search:
     fed: list[tuple[str, Input]] = field(default_factory=list)  # by what is happening now
 
     def run(self) -> Explored:
-        self.operations = operations_of(self.prepared.flow)
-        mode = MODES[self.mode](self.prepared)
-        coming = list(self.freedom.events)
-        first = _World(mode, START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel, {})
-        try:
-            self.feed(first, first.mode.owner, event.Start(START, tuple(self.input.items())))
-        except (_Broken, AssertionError, KeyError, ValueError) as wrong:
-            return self.broke(None, "the run starts", wrong)
-        first.last = _Past("the run starts", tuple(self.fed), None)
+        first = self.begin()
+        if self.found.broken is not None:
+            return self.found
         seen, todo = {first.key()}, deque([first])
         while todo:
             world = todo.popleft()
@@ -199,6 +207,36 @@ class _Search:
             if len(seen) > self.most:
                 self.found.complete = False
                 return self.found
+        return self.found
+
+    def begin(self) -> _World:
+        """The run has just started."""
+        self.operations = operations_of(self.prepared.flow)
+        mode = MODES[self.mode](self.prepared)
+        coming = list(self.freedom.events)
+        first = _World(mode, START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel, {})
+        try:
+            self.feed(first, first.mode.owner, event.Start(START, tuple(self.input.items())))
+        except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+            self.broke(None, "the run starts", wrong)
+        first.last = _Past("the run starts", tuple(self.fed), None)
+        return first
+
+    def wander(self, choices: Choices) -> Explored:
+        """One way through, on which most goes well."""
+        world = self.begin()
+        while self.found.broken is None and (acts := list(self.acts(world))):
+            well = [one for one in acts if one[1].func in (self.deliver, self.settle, self.arrive)]
+            said, act = choices.pick(well if well and choices.chance(90) else acts)
+            self.fed = []
+            try:
+                act(world)
+            except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+                return self.broke(world.last, said, wrong)
+            world.last = _Past(said, tuple(self.fed), world.last)
+            self.found.steps += 1
+            if self.found.steps > self.most:
+                break
         return self.found
 
     def broke(self, past: _Past | None, said: str, wrong: Exception) -> Explored:
@@ -232,25 +270,20 @@ class _Search:
                     partial(self.resolve, number=number, decision=decision),
                 )
         if world.may_cancel:
-            yield "cancel is asked for", self.cancel
+            yield "cancel is asked for", partial(self.cancel)
 
     def results(self, world: _World, role: str, path: str, kind: str) -> Iterator[Act]:
         call = world.calls[role, path, kind]
         operation = self.operations[call.service, call.operation]
-        firm = getattr(call.policy, "firm", False)
+        policy = call.policy
         outs: list[tuple[str, tuple[event.Result, ...]]] = [("is ok", (event.Ok(answer_of(operation)),))]
-        if kind == "do":
-            errors = (
-                operation.errors[:1]
-                if not firm
-                else [e for e in operation.errors if e in getattr(call.policy, "lets", ())][:1]
-            )
-            for error in errors:
-                outs.append((f"fails with {error}", (event.Failed(event.Error(error, "no", path)),)))
-            if self.freedom.unknown and not firm:
-                outs.append(("ends unknown", (event.Unknown(event.Error("Timeout", "no answer", path)),)))
-            if (role, path) in world.halted:
-                outs.append(("is not tried", (event.Failed(event.Error("", "", path)),)))
+        can_fail = [one for one in operation.errors if one in policy.lets or (call.kind == "do" and not policy.firm)]
+        for error in can_fail[:1]:
+            outs.append((f"fails with {error}", (event.Failed(event.Error(error, "no", path)),)))
+        if kind == "do" and self.freedom.unknown and not policy.firm:
+            outs.append(("ends unknown", (event.Unknown(event.Error("Timeout", "no answer", path)),)))
+        if kind == "do" and (role, path) in world.halted:
+            outs.append(("is not tried", (event.Failed(event.Error("", "", path)),)))
         for said, results in outs:
             yield (
                 f"call {path}{undo_word(kind)} {said}",
@@ -348,6 +381,7 @@ class _Search:
             case event.StopTimer(path):
                 world.timers.pop((role, path), None)
             case event.Arm(path):
+                self.found.armed.append(effect)
                 world.waits.setdefault((role, path), []).append(effect)
                 self.offer(world, role, path)
             case event.Disarm(path):

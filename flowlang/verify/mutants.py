@@ -18,7 +18,7 @@ from typing import Any
 from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import Freedom, explore
-from flowlang.verify.outside import events_for
+from flowlang.verify.listening import events_for
 from flowlang.verify.planted import Mutant
 from flowlang.verify.schedule import Prepared, prepare
 from flowlang.verify.simulate import Subject, simulate

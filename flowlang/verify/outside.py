@@ -1,19 +1,13 @@
-"""What could come from outside of a flow: answers of its operations, events that its waits listen for; and how it is said."""
+"""What could come from outside of a flow: the answers of its operations; which event fits a wait; and how it is said."""
 
 from __future__ import annotations
 
-import copy
-import random
-from collections.abc import Mapping, Sequence
 from typing import Any, assert_never
 
 from flowlang import event, ir
 from flowlang.declared import Operation
-from flowlang.event import Effect, External, Input, Outcome, Value
-from flowlang.oracle import Oracle
+from flowlang.event import External, Input, Value
 from flowlang.schema import example_of
-from flowlang.verify.schedule import Orchestrated, Prepared, Schedule
-from flowlang.verify.states import key
 
 
 def operations_of(flow: ir.Flow) -> dict[tuple[str, str], Operation]:
@@ -30,63 +24,6 @@ def operations_of(flow: ir.Flow) -> dict[tuple[str, str], Operation]:
 def answer_of(operation: Operation) -> Value:
     """What an operation answers when nobody says more: its example, or one made from its schema."""
     return operation.example[0] if operation.example else example_of(operation.output)
-
-
-def events_for(prepared: Prepared, input: Mapping[str, Value], rounds: int = 20) -> tuple[External, ...]:
-    """Events that would satisfy the waits of a flow: what it listens for in some rehearsals, made from the contracts."""
-    types = {one.event.type: one.event for node in ir.walk(prepared.flow.body) for one in _alternatives(node)}
-    found: dict[tuple[str, str, Any], External] = {}
-    for seed in range(rounds):
-        mode = _Listening(Orchestrated(prepared))
-        Schedule(prepared, mode, random.Random(seed), dict(input), list(found.values())).run()
-        for arm in mode.armed:
-            name = arm.type, arm.field, key(arm.value)
-            if name not in found:
-                found[name] = _event_for(f"e{len(found) + 1}", arm, example_of(types[arm.type].data))
-    return tuple(found.values())
-
-
-class _Listening:
-    """A mode that notes what is listened for."""
-
-    def __init__(self, mode: Orchestrated) -> None:
-        self.owner = mode.owner
-        self.armed: list[event.Arm] = []
-        self._mode = mode
-
-    def advance(self, role: str, input: Input) -> list[Effect]:
-        effects = self._mode.advance(role, input)
-        self.armed += [effect for effect in effects if isinstance(effect, event.Arm)]
-        return effects
-
-    def snapshot(self) -> object:
-        return self._mode.snapshot()
-
-    def owner_knows(self, stuck: bool) -> bool:
-        return self._mode.owner_knows(stuck)
-
-    def outcome(self) -> Outcome:
-        return self._mode.outcome()
-
-    def oracle(self) -> Oracle:
-        return self._mode.oracle()
-
-
-def _alternatives(node: ir.Node) -> Sequence[ir.Alternative]:
-    found: Sequence[Any] = getattr(node, "alternatives", ()) or getattr(node, "handlers", ())
-    return [one for one in found if isinstance(one, ir.Alternative)]
-
-
-def _event_for(id: str, arm: event.Arm, data: Value) -> External:
-    if arm.field == "subject":
-        return External(id, arm.type, str(arm.value), data)
-    data = copy.deepcopy(data)
-    inner: Any = data
-    *way, last = arm.field.split(".")
-    for part in way:
-        inner = inner.setdefault(part, {})
-    inner[last] = arm.value
-    return External(id, arm.type, "", data)
 
 
 def fits(arm: event.Arm, kept: External) -> bool:

@@ -54,8 +54,8 @@ RUNTIME = (
     Mutant(
         "a cursor over the numbers of the outbox, in place of a mark on each row",
         "flowlang.runtime.rows.messages",
-        'WHERE role = ?{one} AND sent = 0 ORDER BY seq',
-        'WHERE role = ?{one} AND seq > (SELECT coalesce(max(seq), 0) FROM outbox WHERE sent = 1) ORDER BY seq',
+        "WHERE role = ?{one} AND sent = 0 ORDER BY seq",
+        "WHERE role = ?{one} AND seq > (SELECT coalesce(max(seq), 0) FROM outbox WHERE sent = 1) ORDER BY seq",
         f"fork {{ {A} {B} }} join all {C}",
         "simulate",
         ("choreograph",),

@@ -53,12 +53,31 @@ CONSTRUCTS = (
     Construct("switch", 2, "switch {{ case n > 0 -> {{ {0} }} else -> {{ {1} }} }}"),
     Construct("catch", 2, "scope k{u} {{ {0} }} catch as e{u} -> {{ {1} }}"),
     Construct("wait", 1, 'wait for event "a.told" as w{u} where w{u}.id == id within 5m else {{ {0} }}'),
+    Construct("any", 2, "fork {{ branch x{u} {{ {0} }} branch y{u} {{ {1} }} }} join any"),
+    Construct("cancel", 2, "fork {{ branch x{u} {{ {0} }} branch y{u} {{ {1} }} }} join all or cancel"),
+    Construct("race", 2, 'race {{ on event "b.told" as r{u} where r{u}.id == id -> {{ {0} }} after 3m -> {{ {1} }} }}'),
+    Construct("pause", 1, "wait 2m\n{0}"),
+    Construct("each", 1, "for each i{u} in [1, 2] {{ {0} }}"),
+    Construct("parallel", 1, "for each i{u} in [1, 2] parallel 2 {{ {0} }}"),
+    Construct("repeat", 1, "repeat {{ {0} }} until n > 5 at most 2 else {{ }}"),
+    Construct("retry", 1, "scope k{u} {{ {0} }} retry 1"),
+    Construct("interrupt", 2, 'scope k{u} {{ {0} }} on event "a.told" as o{u} where o{u}.id == id -> {{ {1} }}'),
+    Construct("limit", 2, "scope k{u} {{ {0} }} within 4m else {{ {1} }}"),
+    Construct(
+        "alongside", 2, 'scope k{u} {{ {0} }} on event "a.told" as o{u} where o{u}.id == id alongside -> {{ {1} }}'
+    ),
+    Construct("compensate", 1, "scope k{u} {{ {0} }} compensate {{ step c{u} = {s}.act(id: id) }}"),
+    Construct("region", 1, "orchestrate at {s} {{ {0} }}"),
 )
+"""Neither a sub-flow, which needs a second file, nor `commit`, which stands only in a flow's own body: see `ENDS`."""
+
+ENDS = ("", "\n  commit\n  step z = b.act(id: id)")
+"""What may follow the block of a flow: nothing, or a point of no return and a step."""
 
 
 def count(depth: int) -> int:
     """How many flows there are of this depth or less."""
-    return _counts(depth)[-1]
+    return _counts(depth)[-1] * len(ENDS)
 
 
 @cache
@@ -66,15 +85,16 @@ def _counts(depth: int) -> tuple[int, ...]:
     """Where the flows of each form end: the leaves, then each construct."""
     found = [len(LEAVES)]
     if depth > 1:
-        inner = count(depth - 1)
+        inner = _counts(depth - 1)[-1]
         for construct in CONSTRUCTS:
             found.append(found[-1] + inner**construct.holes)
     return tuple(found)
 
 
 def text(number: int, depth: int) -> str:
-    """Flow `number` of those of this depth."""
-    return whole(_block(number, depth, _Names()))
+    """Flow `number` of those of this depth; the second half of them ends with a point of no return."""
+    end, block = divmod(number, count(depth) // len(ENDS))
+    return whole(_block(block, depth, _Names()) + ENDS[end])
 
 
 def whole(body: str) -> str:
@@ -101,7 +121,7 @@ def _block(number: int, depth: int, names: _Names) -> str:
     construct, left = CONSTRUCTS[form - 1], number - ends[form - 1]
     inner: list[str] = []
     for _ in range(construct.holes):
-        left, one = divmod(left, count(depth - 1))
+        left, one = divmod(left, _counts(depth - 1)[-1])
         inner.append(_block(one, depth - 1, names))
     return construct.text.format(*inner, u=fresh, s=service)
 

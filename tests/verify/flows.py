@@ -10,7 +10,7 @@ from flowlang.source import Source
 from flowlang.verify.agree import INPUT
 from flowlang.verify.choices import Choices
 from flowlang.verify.generate import CONTRACTS, flow
-from flowlang.verify.outside import events_for
+from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
 from flowlang.verify.simulate import Subject
 

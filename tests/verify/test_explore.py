@@ -7,7 +7,7 @@ import pytest
 from flowlang.event import EffectId
 from flowlang.verify import small
 from flowlang.verify.explore import MODES, Freedom, explore
-from flowlang.verify.outside import events_for
+from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import Choreographed, prepare
 from flowlang.verify.states import clone, key
 
