@@ -58,6 +58,7 @@ class Work:
         row = one.as_row()
         item = lifecycle.halt(row.item)
         if item.state == "done":
+            one.row = replace(row, item=item)  # so that nobody begins it in what is left of this turn
             self._driver.then(lambda: self._follow(part, one, item))
         else:
             self._store(one, replace(row, item=item))
