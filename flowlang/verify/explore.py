@@ -187,7 +187,7 @@ class _Search:
             self.found.worlds += 1
             acts = list(self.acts(world))
             try:
-                if not (world.ready or world.calls or world.timers or world.stuck):
+                if not (world.ready or world.calls or world.timers):
                     self.end(world)
             except (_Broken, AssertionError, KeyError, ValueError) as wrong:
                 return self.broke(world.last, "at the end", wrong)
@@ -315,9 +315,12 @@ class _Search:
         self.feed(world, role, event.Fired(world.at, path))
 
     def arrive(self, world: _World, number: int) -> None:
-        world.kept.append(world.coming.pop(number))
+        """An event is offered to every wait that it fits, though one has taken it: that is for the machines to know."""
+        coming = world.coming.pop(number)
+        world.kept.append(coming)
         for role, path in sorted(world.waits):
-            self.offer(world, role, path)
+            if any(fits(arm, coming) for arm in world.waits.get((role, path), ())):
+                self.feed(world, role, event.Arrived(world.at, path, coming))
 
     def offer(self, world: _World, role: str, path: str) -> None:
         """Offer the kept events that fit an armed wait, in order of arrival, until it takes one."""

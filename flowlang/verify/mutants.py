@@ -108,7 +108,7 @@ def hunt_on(mutant: Mutant, subject: Subject, budget: int) -> Hunt:
 def _explored(mutant: Mutant, body: str) -> Hunt:
     trials = 0
     prepared = _prepared(body)
-    freedom = Freedom(events_for(prepared, small.INPUT), stuck=mutant.stuck, cancel=mutant.cancel)
+    freedom = Freedom(events_for(prepared, small.INPUT), mutant.cancel, mutant.unknown, mutant.stuck)
     for mode in mutant.modes:
         found = explore(prepared, mode, small.INPUT, freedom)
         trials += found.steps
