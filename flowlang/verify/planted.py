@@ -394,7 +394,7 @@ HINTS = (
         "flowlang.runtime.work",
         '            part.items[path, "do"] = replace(row, item=item)  # so that nobody begins it in what is left of this turn\n',
         "",
-        f"fork {{ {A} {B} {C} fail Odd }} join all or cancel",
+        f"fork {{ branch x {{ step r = a.act(id: id) fail Odd }} {B} {C} }} join all or cancel",
         "simulate",
         OR,
     ),
