@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from flowlang import codec, event, ir
 from flowlang.event import EffectId, Outcome, Value, key_of
 from flowlang.lifecycle import OVER
-from flowlang.runtime.desk import fold
+from flowlang.runtime.desk import calls, fold
 from flowlang.runtime.ports import Request
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import PartRow
@@ -44,6 +44,7 @@ class Broken(AssertionError):
 class Checks:
     """What was seen so far, and how often something was looked at."""
 
+    taken: set[tuple[str, str, str]] = field(default_factory=set)
     settled: set[tuple[str, str, str]] = field(default_factory=set)
     fired: set[tuple[str, str, str]] = field(default_factory=set)
     replayed: int = 0
@@ -57,6 +58,9 @@ class Checks:
 
     def took(self, role: str, run: str, id: str, at: int, body: str, ledger: Ledger) -> None:
         """An input of a role is on the disk."""
+        if (role, run, id) in self.taken:
+            raise Broken(f"{role} took one input in twice: {id}")
+        self.taken.add((role, run, id))
         word = id.partition(":")[0]
         if word == "done":
             input = codec.load_input(body)
@@ -282,7 +286,7 @@ def _attempts(store: SqliteStore, run: str, ledger: Ledger) -> None:
     begun = Counter((entry.path, entry.kind) for entry in ledger.of("begin", run))
     counted: Counter[tuple[str, str]] = Counter()
     for part in store.parts(run):
-        for row in store.work(part.role, run):
+        for row in calls(store, part.role, run, known_share):
             counted[row.item.call.path, row.item.call.kind] += row.item.attempts
             if row.item.state not in ("done", "stuck"):
                 raise Broken(f"the call of {row.item.call.path} is {row.item.state} for ever")

@@ -72,9 +72,8 @@ RUNTIME = (
     Mutant(
         "an attempt that is not counted before it is made",
         "flowlang.runtime.work",
-        "        return replace(row, item=lifecycle.begin(row.item), begun=self._driver.now(), ended=None)",
-        "        begun = replace(row, item=lifecycle.begin(row.item), begun=self._driver.now(), ended=None)\n"
-        "        return replace(begun, item=replace(begun.item, attempts=row.item.attempts))",
+        "        begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)\n",
+        "        begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)\n        begun = replace(begun, item=replace(begun.item, attempts=one.row.item.attempts))\n",
         A + B,
         "simulate",
     ),
@@ -89,16 +88,16 @@ RUNTIME = (
     Mutant(
         "what was under way when the process died is forgotten",
         "flowlang.runtime.work",
-        '        if row.item.state == "running":\n            self._follow',
-        '        if row.item.state == "running":\n            return\n            self._follow',
+        '            if one.state == "running":\n                self._follow',
+        '            if one.state == "running":\n                continue\n                self._follow',
         A + B,
         "simulate",
     ),
     Mutant(
         "an inbox that forgets when the process dies",
         "flowlang.runtime.driver",
-        "            part.seen.add(id)\n            part.seq += 1\n        for work",
-        "            part.seq += 1\n        for work",
+        "            part.seen.add(id)\n            part.seq += 1\n        return with_rows",
+        "            part.seq += 1\n        return with_rows",
         A + B + C,
         "simulate",
         ("choreograph",),
@@ -392,7 +391,7 @@ HINTS = (
     Mutant(
         "a call that was turned is made all the same",
         "flowlang.runtime.work",
-        '            part.items[path, "do"] = replace(row, item=item)  # so that nobody begins it in what is left of this turn\n',
+        "            one.row = replace(row, item=item)  # so that nobody begins it in what is left of this turn\n",
         "",
         f"fork {{ branch x {{ step r = a.act(id: id) fail Odd }} {B} {C} }} join all or cancel",
         "simulate",

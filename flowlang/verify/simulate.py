@@ -330,7 +330,7 @@ class _World:
             return False
         store = self.disk.look()
         try:
-            return not store.busy("")
+            return not store.on_their_way()
         finally:
             store.close()
 
@@ -438,6 +438,7 @@ class _Process(Watch):
         self.up = asyncio.Event()
         self.place, self.left = "", 0  # where this life ends: a place, and at which pass of it
         self.bad_commit = 0
+        self.direct = world.apart or world.choices.below(2) == 1
 
     async def live(self) -> None:
         """Live, again and again."""
@@ -486,7 +487,8 @@ class _Process(Watch):
         workers = 1 if world.choices.below(8) == 7 else 256
         given = Given(self._caller, self.clock, self._noticed, jitter=lambda: 0.5, load=known_share, workers=workers)
         async with running(store, given, self.roles, expires=False) as driver:
-            driver.shares_bus = len(world.processes) > 1 or world.apart
+            driver.shares_bus = driver.exact = world.apart
+            driver.direct = self.direct
             if "network" in world.kinds:
                 driver.bus = Network(driver, world.choices, 15, world.fault)
             self.driver = driver
