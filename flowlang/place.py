@@ -8,6 +8,7 @@ count from 0, attempts from 1. The first attempt is not written, so a flow witho
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from flowlang.event import Index
 
@@ -15,6 +16,15 @@ _MARK = re.compile(r"\[\]|#(?=/|$)")
 _WRITTEN = re.compile(r"\[\d+\]")
 _ATTEMPT = re.compile(r"/[^/#]*#\d+(?=/)")
 _NEXT = re.compile(r"#\d+$")
+
+
+_EVENT_MARK = re.compile(r"\[\]|#(?=[/.]|$)")
+
+
+@lru_cache(maxsize=65536)
+def frames(event: str) -> tuple[str, ...]:
+    """The parts of an event's name (or of a path template) up to each of its marks: whose iterations its index counts."""
+    return tuple(event[: mark.end()] for mark in _EVENT_MARK.finditer(event))
 
 
 def depth(template: str) -> int:

@@ -91,7 +91,7 @@ def _leave(turn: Turn, row: ChildRow, index: Index, cell: ChildCell, said: Said)
     data = dict(cell.entry.data)
     if row.name:
         data[row.name] = said.data[row.returned]
-        turn.record(row.name, index, data[row.name])
+        turn.record(row.name, row.path, index, data[row.name])
     rest = tuple(join for join in said.open if join not in mine)
     turn.say(row.ok, index, Said(data, closing(cell.joins, mine, said.causes), rest))
 

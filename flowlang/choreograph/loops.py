@@ -84,7 +84,7 @@ def _item(turn: Turn, row: EachRow, heard: Heard) -> tuple[Index, int, EachCell]
 def _start_item(turn: Turn, row: EachRow, index: Index, cell: EachCell, causes: Causes) -> None:
     number, cell.started = cell.started, cell.started + 1
     item = cell.items[number]
-    turn.record(row.variable, (*index, number), item)
+    turn.record(row.variable, row.begin.event, (*index, number), item)
     turn.say(row.begin, (*index, number), Said({**cell.start.data, row.variable: item}, causes, cell.start.open))
 
 
@@ -106,7 +106,7 @@ def _leave_each(turn: Turn, row: EachRow, index: Index, cell: EachCell) -> None:
     data: Data = dict(cell.start.data)
     if row.collect:
         data[row.collect] = [cell.ok[number].data[row.yields] for number in numbers]
-        turn.record(row.collect, index, data[row.collect])
+        turn.record(row.collect, row.path, index, data[row.collect])
     ended = [cell.ok[number] for number in numbers]
     last = ended if row.width else ended[-1:]
     causes = union(*(said.causes for said in last)) if ended else cell.start.causes
@@ -196,7 +196,7 @@ def _repeat(turn: Turn, row: RepeatRow, index: Index) -> RepeatCell:
 def _iterate(turn: Turn, row: RepeatRow, index: Index, cell: RepeatCell, number: int, after: Said) -> None:
     cell.number = number
     for name, value in cell.carried.items():
-        turn.record(name, (*index, number), value)
+        turn.record(name, row.begin.event, (*index, number), value)
     turn.say(row.begin, (*index, number), Said({**cell.start.data, **cell.carried}, after.causes, after.open))
 
 

@@ -164,10 +164,10 @@ def _hear(turn: Turn, heard: Heard) -> None:
         state.closed = True
         return
     for name, value in heard.said.data.items():
-        turn.record(name, heard.index, value)
+        turn.record(name, heard.name, heard.index, value)
     kept = turn.program.holds.get(heard.name)
     if kept:
-        own = turn.recorded(kept, heard.index)
+        own = turn.recorded(kept, heard.name, heard.index)
         heard = replace(heard, said=replace(heard.said, data={**own, **heard.said.data}))
     hinting = False
     for row, port, part in turn.program.hears.get(heard.name, ()):
@@ -203,7 +203,7 @@ def _start(turn: Turn, row: Row, index: Index, said: Said) -> None:
                 value = link.value(row.value, said.data)
                 if row.schema is not None:
                     value = link.conformed(row.schema, value, row.breach)
-                turn.record(row.name, index, value)
+                turn.record(row.name, row.path, index, value)
                 turn.say(row.ok, index, replace(said, data={**said.data, row.name: value}))
             case EmitRow():
                 spoken = link.conformed(row.type.data, link.value(row.data, said.data), "ExpressionError")

@@ -15,7 +15,7 @@ def start(turn: Turn, row: RunRow, input: event.Start) -> None:
     """Begin the run with its input."""
     turn.state.cells[row.path, ()] = RunCell()
     for name, value in input.input:
-        turn.record(name, (), value)
+        turn.record(name, row.path, (), value)
     turn.say(row.start, (), Said(dict(input.input), ()))
 
 

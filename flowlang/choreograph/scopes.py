@@ -145,7 +145,7 @@ def undo(turn: Turn, row: Exit, index: Index, reason: Reason, causes: Causes) ->
             cell.reason = reason
             name = f"{row.path}.reason"
             data = {**cell.kept.data, name: as_data(reason)}
-            turn.record(name, index, data[name])
+            turn.record(name, row.path, index, data[name])
             turn.say(row.begin, index, Said(data, causes))
         case _:
             assert_never(row)
@@ -226,7 +226,7 @@ def _handle(turn: Turn, row: CatchRow, index: Index, cell: ExitCell) -> None:
     data = dict(entry.data)
     if taker.bind:
         data[taker.bind] = as_value(error)
-        turn.record(taker.bind, index, data[taker.bind])
+        turn.record(taker.bind, row.path, index, data[taker.bind])
     cell.ran = taken + 1
     turn.say(taker.start, index, Said(data, union(causes, entry.causes), entry.open))
 
@@ -340,7 +340,7 @@ def _react(turn: Turn, row: InterruptRow, index: Index, cell: InterruptCell, cau
         return turn.say(row.late.start, index, after)
     reaction = row.reactions[cell.by]
     if reaction.bind:
-        turn.record(reaction.bind, index, cell.event.data)
+        turn.record(reaction.bind, row.path, index, cell.event.data)
     turn.say(reaction.start, index, bound(after, reaction.bind, cell.event))
 
 
@@ -383,7 +383,7 @@ def joined(turn: Turn, row: AlongsideRow, index: Index, input: event.Arrived) ->
     cell.kids.append((way, kid, input.event))
     take(turn, input)
     if handler.bind:
-        turn.record(handler.bind, (*index, kid), input.event.data)
+        turn.record(handler.bind, handler.start.event, (*index, kid), input.event.data)
     turn.say(handler.start, (*index, kid), bound(cell.entry, handler.bind, input.event))
     return True
 

@@ -239,13 +239,13 @@ class State:
     """`cells` by path template and index. `seen` is the inbox: the ids of all messages of this run that this service has ever
     taken in. `dropped` counts what came after the run was closed. `taken` are the external events that a wait of this run
     has consumed; all waits on one type have one owner, so this service's own knowledge is enough. `values` is the record of
-    every value that it was given or made, by name and index. `hints` are those that it has heard, by event and index."""
+    every value that it was given or made, by name, the loop or scope whose iteration it belongs to, and the index. `hints` are those that it has heard, by event and index."""
 
     run: str
     started: int
     seen: set[str] = field(default_factory=set)
     cells: dict[tuple[str, Index], Cell] = field(default_factory=dict)
-    values: dict[tuple[str, Index], Value] = field(default_factory=dict)
+    values: dict[tuple[str, str, Index], Value] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     hints: dict[tuple[str, Index], Reason] = field(default_factory=dict)
     closed: bool = False

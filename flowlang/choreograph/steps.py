@@ -162,7 +162,7 @@ def _ended(turn: Turn, row: StepRow, index: Index, cell: DoCell, results: tuple[
             data = cell.start.data
             if row.name:
                 data = {**data, row.name: value}
-                turn.record(row.name, index, value)
+                turn.record(row.name, row.path, index, value)
             _record_undo(turn, row, step, data)
             turn.say(row.ok, index, Said(data, after, cell.start.open))
         case event.Failed(error):

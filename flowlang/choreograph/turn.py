@@ -64,17 +64,19 @@ class Turn:
         """Say an event of the way back: it carries no values, and no join is open behind it."""
         self.say(wire, index, Said({}, causes), reason)
 
-    def record(self, name: str, index: Index, value: event.Value) -> None:
-        """Keep a value that this service was given or made at `index`."""
-        self.state.values[name, index] = value
+    def record(self, name: str, at: str, index: Index, value: event.Value) -> None:
+        """Keep a value that this service was given or made at the event or block `at`, in the iteration `index`."""
+        self.state.values[(name, *_frame(at, index))] = value
 
-    def recorded(self, names: Iterable[str], index: Index) -> Data:
-        """Those of `names` that this service has a record of for `index`: the innermost one counts."""
+    def recorded(self, names: Iterable[str], at: str, index: Index) -> Data:
+        """Those of `names` that this service has a record of for the event `at`: the innermost one counts. Iterations of
+        another loop may have the same numbers, so a number counts together with the loop that it is of."""
         values, found = self.state.values, {}
         for name in names:
             for length in range(len(index), -1, -1):
-                if (name, index[:length]) in values:
-                    found[name] = values[name, index[:length]]
+                key = (name, *_frame(at, index[:length]))
+                if key in values:
+                    found[name] = values[key]
                     break
         return found
 
@@ -87,6 +89,11 @@ class Turn:
                 if reason is not None:
                     return reason
         return None
+
+
+def _frame(at: str, index: Index) -> tuple[str, Index]:
+    """The loop or scope whose iteration `index` is, as the path template of `at` has it."""
+    return (place.frames(at)[len(index) - 1] if index else "", index)
 
 
 def refuses(firm: Firm | None, index: Index, refused: Refused) -> bool:

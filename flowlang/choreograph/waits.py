@@ -44,7 +44,7 @@ def arrived(turn: Turn, row: RaceRow, index: Index, input: event.Arrived) -> boo
     take(turn, input)
     _disarm(turn, row, input.path)
     if hearing.bind:
-        turn.record(hearing.bind, index, input.event.data)
+        turn.record(hearing.bind, row.path, index, input.event.data)
     turn.say(hearing.start, index, bound(cell.start, hearing.bind, input.event))
     return True
 
