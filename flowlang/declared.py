@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
+from flowlang.frozen import dataclass
 from flowlang.values import Value
 
 Schema = dict[str, Value]

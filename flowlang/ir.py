@@ -16,13 +16,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, assert_never
 
 from flowlang import shape
 from flowlang.declared import EventType, Firm, Operation, Schema, Undo
 from flowlang.event import Policy
 from flowlang.expression.tree import Expression
+from flowlang.frozen import dataclass
 from flowlang.source import Span
 
 # Every phase walks the kernel by recursion, and one whose flows run each other a hundred times is a thousand blocks deep.

@@ -7,9 +7,10 @@ run its table without the parser.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 
+from flowlang.frozen import dataclass
 from flowlang.source import Span
 from flowlang.values import Duration
 

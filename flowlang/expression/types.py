@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from flowlang.frozen import dataclass
 from flowlang.source import Span
 
 

@@ -7,9 +7,10 @@ the `##` lines before a node, joined with newlines, or None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from flowlang.expression.tree import Expr, MapOf
+from flowlang.frozen import dataclass
 from flowlang.source import Span
 from flowlang.values import Duration
 
