@@ -20,7 +20,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -241,29 +241,40 @@ class Handlers:
 
     async def call(self, request: Request) -> Result:
         """One attempt. See `Caller`."""
-        return await self.begin(request)
+        answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
-    def begin(self, request: Request) -> asyncio.Future[Result]:
-        """One attempt, under way. A handler gets one task and nothing else: at thousands of calls in a second each thing
-        more for a call would be felt."""
+        def done(result: Result) -> None:
+            if not answer.done():
+                answer.set_result(result)
+
+        running = self.begin(request, done)
+        if running is None:
+            return await self._otherwise.call(request)
+        try:
+            return await answer
+        finally:
+            if not answer.done() or answer.cancelled():
+                running.cancel()
+
+    def begin(self, request: Request, done: Callable[[Result], object]) -> asyncio.Future[None] | None:
+        """One attempt, under way; `done` is told of its result, and of it only. None where there is no handler. A handler gets
+        one task and nothing else: at thousands of calls in a second each thing more for a call would be felt."""
         handler = self._handlers.get((request.service, request.operation))
         if handler is None:
-            return asyncio.ensure_future(self._otherwise.call(request))
+            return None
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
+        attempt = _Attempt(request, handler, done)
         arguments = _arguments(handler, request)
         if isinstance(arguments, str):
-            answer.set_result(_unknown(request, "HandlerError", arguments))
-            return answer
-        if handler.is_async:
-            attempt = _Attempt(request, handler, answer)
-            attempt.running = loop.create_task(self._fenced(attempt, arguments))
+            running = attempt.running = loop.create_future()
+            running.set_result(None)
+            loop.call_soon(done, _unknown(request, "HandlerError", arguments))
+        elif handler.is_async:
+            running = attempt.running = loop.create_task(self._fenced(attempt, arguments))
             self._watch(attempt)
         else:
-            attempt = _Attempt(request, handler, answer)
-            attempt.running = loop.create_task(self._threaded(attempt, arguments))
-        answer.add_done_callback(partial(self._over, attempt))
-        return answer
+            running = attempt.running = loop.create_task(self._threaded(attempt, arguments))
+        return running
 
     def _watch(self, attempt: _Attempt) -> None:
         attempt.begun = time.monotonic()
@@ -271,70 +282,60 @@ class Handlers:
 
     async def _fenced(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
         """Run an `async` handler; what it raises is a value here, so that `sys.exit()` in it does not end the engine."""
-        value: Value | _Raised
-        taken = None
         try:
             answer = await attempt.handler.function(**arguments)
             taken = self._answers.taken(attempt.request, answer)
-            value = None if taken is not None else from_python(answer)
-        except asyncio.CancelledError:
-            if attempt.answer.cancelled():
-                raise
-            value = _CANCELLED
+            value = from_python(answer) if taken is None else None
         except BaseException as error:
-            value = _raised(error)
+            taken, value = None, _raised(error)
         self._came_back(attempt, value, taken)
 
     async def _threaded(self, attempt: _Attempt, arguments: dict[str, Any]) -> None:
         """Run a handler in a thread, when there is one; its time begins with it."""
         async with self._threads:
-            if attempt.answer.done():
-                return
             self._watch(attempt)
+            value: Value | _Raised
             try:
                 value = await _in_thread(attempt.handler, arguments)
-            except asyncio.CancelledError:
-                if attempt.answer.cancelled():
-                    raise
-                value = _CANCELLED
-            self._came_back(attempt, value)
+            except asyncio.CancelledError as error:
+                value = _Raised(error)
+            self._came_back(attempt, value, None)
 
-    def _came_back(self, attempt: _Attempt, value: Value | _Raised, taken: Result | None = None) -> None:
+    def _came_back(self, attempt: _Attempt, value: Value | _Raised, taken: Result | None) -> None:
         """The handler has ended, in whatever way. One that blocks the event loop holds up its own time limit too."""
-        request, answer = attempt.request, attempt.answer
-        if answer.done():
+        request = attempt.request
+        if attempt.is_left:
             return
-        if attempt.is_late or (time.monotonic() - attempt.begun) * 1000 > request.timeout:
-            answer.set_result(_timed_out(request))
-        elif taken is not None:
-            answer.set_result(taken)
-        elif isinstance(value, _Raised):
-            answer.set_result(self._raised(value.error, attempt.handler, request))
-        else:
-            answer.set_result(self._answers.answer(request, value))
-
-    def _over(self, attempt: _Attempt, answer: asyncio.Future[Result]) -> None:
-        """There is an answer, or whoever asked does not want to know any more."""
-        self._limits.ended(attempt, attempt.request.timeout)
         if attempt.is_late:
             self._limits.ended(attempt, _GRACE)
-        if answer.cancelled() and attempt.running is not None:
-            attempt.running.cancel()
+            return self._end(attempt, _timed_out(request))
+        self._limits.ended(attempt, request.timeout)
+        if (time.monotonic() - attempt.begun) * 1000 > request.timeout:
+            self._end(attempt, _timed_out(request))
+        elif taken is not None:
+            self._end(attempt, taken)
+        elif isinstance(value, _Raised):
+            self._end(attempt, self._raised(value.error, attempt.handler, request))
+        else:
+            self._end(attempt, self._answers.answer(request, value))
+
+    def _end(self, attempt: _Attempt, result: Result) -> None:
+        attempt.is_left = True
+        attempt.done(result)
 
     def _late(self, attempt: _Attempt) -> None:
         """A handler's time is over: it may clean up for a while, and is then left behind. A thread can't be stopped."""
         assert attempt.running is not None
         if not attempt.is_late:
             attempt.is_late = True
-            attempt.running.cancel()
             if attempt.handler.is_async:
+                attempt.running.cancel()
                 return self._limits.began(attempt, _GRACE)
         if not attempt.running.done():
             attempt.running.cancel()
             self._left_behind.add(attempt.running)
             attempt.running.add_done_callback(self._left_behind.discard)
-        if not attempt.answer.done():
-            attempt.answer.set_result(_timed_out(attempt.request))
+        self._end(attempt, _timed_out(attempt.request))
 
     def _raised(self, error: BaseException, handler: Handler, request: Request) -> Result:
         match error:
@@ -359,20 +360,20 @@ class _Raised:
     error: BaseException
 
 
-_CANCELLED = _Raised(asyncio.CancelledError())
 _GRACE = int(GRACE * 1000)
 
 
 @dataclass(slots=True, eq=False)
 class _Attempt:
-    """A handler under way."""
+    """A handler under way. It `is_left` when its result has been told."""
 
     request: Request
     handler: Handler
-    answer: asyncio.Future[Result]
-    running: asyncio.Task[None] | None = None
+    done: Callable[[Result], object]
+    running: asyncio.Future[None] | None = None
     begun: float = 0.0
     is_late: bool = False
+    is_left: bool = False
 
 
 def _raised(error: BaseException) -> _Raised:

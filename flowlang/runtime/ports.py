@@ -36,7 +36,8 @@ class ScenarioMistake(RuntimeError):
 
 class Caller(Protocol):
     """Calls operations. Never raises for what a handler does: a declared error is `Failed`; a time limit, an
-    unreachable service, an undeclared exception or an unusable answer is `Unknown` with the error's name."""
+    unreachable service, an undeclared exception or an unusable answer is `Unknown` with the error's name. One that can
+    tell of a result without anybody waiting for it has a method `begin` besides (see `Handlers`)."""
 
     async def call(self, request: Request) -> Result:
         """The result of one attempt, with the output conformed to the operation's schema."""

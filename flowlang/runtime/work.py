@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowlang import event, lifecycle
 from flowlang.event import EffectId, Error, Ok, Result, Unknown, key_of
@@ -31,7 +31,7 @@ class Work:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._running: dict[Open, asyncio.Future[Result]] = {}
+        self._running: dict[Open, asyncio.Future[Any]] = {}
         self._ready: deque[tuple[str, str, str, str]] = deque()
         self._limits: Limits[Open] = Limits(self._give_up)
 
@@ -163,7 +163,7 @@ class Work:
 
     # ------------------------------------------------------------ between turns
 
-    def running(self) -> list[asyncio.Future[Result]]:
+    def running(self) -> list[asyncio.Future[Any]]:
         """The calls that are under way."""
         return [answer for answer in self._running.values() if answer is not _NOT_YET]
 
@@ -197,7 +197,11 @@ class Work:
             if caller is None:
                 caller = part.caller = self._caller(part)
             begin = getattr(caller, "begin", None)
-            answer = asyncio.ensure_future(caller.call(request)) if begin is None else begin(request)
+            running = None if begin is None else begin(request, partial(self._answered, part, one, attempt))
+            if running is not None:  # it sees to its time limit, and comes back whatever happens
+                self._running[one] = running
+                return
+            answer = asyncio.ensure_future(caller.call(request))
         except Exception as problem:  # whatever the factory can't do, it can't do for the next call either
             return driver.fail(problem)
         self._running[one] = answer
@@ -229,9 +233,12 @@ class Work:
         problem = answer.exception()
         if problem is not None:
             return self._driver.fail(problem)
+        self._answered(part, one, attempt, answer.result())
+
+    def _answered(self, part: Part, one: Open, attempt: int, result: Result) -> None:
         failpoint.hit("after-effect")
         del self._running[one]
-        self._driver.do(partial(self._ended, part, one, attempt, answer.result()))
+        self._driver.do(partial(self._ended, part, one, attempt, result))
 
     def _give_up(self, one: Open) -> None:
         """The caller has not come back long after the call's own limit."""
@@ -247,4 +254,4 @@ class _NotYet:
     """Stands for a call whose turn is not committed yet."""
 
 
-_NOT_YET: asyncio.Future[Result] = _NotYet()  # type: ignore[assignment]
+_NOT_YET: asyncio.Future[Any] = _NotYet()  # type: ignore[assignment]

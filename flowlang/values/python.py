@@ -52,9 +52,7 @@ def _measured(value: Any, left: int, depth: int, max_depth: int, max_size: int) 
     left -= 8 * len(value)
     if type(value) is dict:
         items = value.values()
-        left -= 4 * len(value)
-        for key in value:
-            left -= len(key)
+        left -= 4 * len(value) + len("".join(value))
     if left < 0:
         raise BadValue("", f"the value is larger than {max_size:,} bytes")
     for item in items:
