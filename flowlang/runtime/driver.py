@@ -244,7 +244,10 @@ class Driver:
             self.drain()
         if not (self._todo or self.bus.pending()):
             self.timers.fire()
-        if self._todo or self.bus.pending():
+        if self._behind and self.work.has_room():
+            self._catch_up()
+            self.drain()
+        if self._todo or self.bus.pending() or (self._behind and self.work.has_room()):
             self.schedule()
 
     def drain(self) -> None:
@@ -383,24 +386,24 @@ class Driver:
         else:
             self.everything = True
         taken = self.active if not run else set()
+        found = [(role, one) for role in sorted(self.roles) for one in self.store.awake(role, run) if one not in taken]
+        for key in found:
+            self._behind[key] = None
+            self.count(key[1], 1)
         for role in sorted(self.roles):
-            for one in self.store.awake(role, run):
-                if one not in taken:
-                    self._behind[role, one] = None
-                    self.count(one, 1)
             for timer in self.store.role_timers(role, run):
                 self.timers.remember(timer)
             for said in self.store.unsent(role, run):
                 self.bus.say_again(said)
-        self.then(self._catch_up) if run else self.do(self._catch_up)
+        if run:
+            self.then(lambda: [self._recover(*key) for key in found if key in self._behind])
         self.bus.look(run)
 
     def _catch_up(self) -> None:
-        """Look at some of the parts that were taken up; the others have their turn while those go on already."""
+        """Look at some of the parts that were taken up; the others have their turn while those go on already, and not before
+        their calls can begin, or all of them would lie in memory."""
         for role, run in tuple(islice(self._behind, CATCH_UP)):
             self._recover(role, run)
-        if self._behind:
-            self.do(self._catch_up)
 
     def _recover(self, role: str, run: str) -> None:
         """Go on with the calls that another process has left behind in a part."""

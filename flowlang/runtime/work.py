@@ -43,7 +43,7 @@ class Work:
         one = Open(part.role, part.run, call, at)
         driver.count(part.run, 1)
         part.items[call.path, call.kind] = one
-        if self._has_room():
+        if self.has_room():
             self._running[one] = _NOT_YET
             driver.release(partial(self._make, part, one))
         else:
@@ -103,14 +103,15 @@ class Work:
             return
         if one.row.item.due > self._driver.now():
             return self._try_again(part, one)
-        if not self._has_room():
+        if not self.has_room():
             return self._ready.append((role, run, path, kind))
         self._running[one] = _NOT_YET  # its place among the running calls is taken now
         begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)
         self._store(one, begun)
         self._driver.release(partial(self._make, part, one))
 
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
+        """Whether one more call may begin."""
         return len(self._running) < self._driver.outside.workers and not self._driver.stopping
 
     def _store(self, one: Open, row: WorkRow) -> None:
@@ -131,7 +132,7 @@ class Work:
         if row is not None:
             driver = self._driver
             self._follow(part, one, lifecycle.settle(row.item, result, driver.now(), driver.outside.jitter()))
-        while self._ready and self._has_room():
+        while self._ready and self.has_room():
             self._wake(*self._ready.popleft())
 
     def _follow(self, part: Part, one: Open, item: Item) -> None:
