@@ -36,11 +36,15 @@ class Figures:
     def best(self, peer: str, work: str) -> int:
         """How many at once serve a peer best."""
         known = [cell for cell in self.rounds if cell[:2] == (peer, work) and cell[2] > 1]
-        return max(known, key=self.median)[2] if known else 0
+        most = max((len(self.rounds[cell]) for cell in known), default=0)
+        return max((cell for cell in known if len(self.rounds[cell]) == most), key=self.median)[2] if known else 0
 
     def ratio(self, one: Cell, other: Cell, what: str = "rate") -> tuple[float, float, float]:
-        """The ratio of two cells: the median of those of the rounds, the least, the largest."""
-        pairs = [a / b for a, b in zip(self.all(one, what), self.all(other, what), strict=False) if b]
+        """The ratio of two cells: the median of those of the rounds in which both were measured, the least, the largest."""
+        theirs = {found["round"]: found[what] for found in self.rounds.get(other, ())}
+        pairs = [
+            found[what] / theirs[found["round"]] for found in self.rounds.get(one, ()) if theirs.get(found["round"])
+        ]
         return (statistics.median(pairs), min(pairs), max(pairs)) if pairs else (0.0, 0.0, 0.0)
 
 
@@ -81,7 +85,8 @@ class Side:
 
 
 def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], rounds: int, seconds: float) -> Figures:
-    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn."""
+    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn. The first two rounds find out how
+    many at once serve each best; after that only those and one at a time are measured."""
     figures = Figures()
     sides: list[Side] = []
     try:
@@ -91,16 +96,19 @@ def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], r
             except RuntimeError as problem:
                 figures.broken[peer.name] = str(problem)
         for number in range(rounds):
+            best = {(side.peer.name, work): figures.best(side.peer.name, work) for side in sides for work in works}
             for work in works:
                 for many in at_once:
                     for side in tuple(sides) if number % 2 == 0 else tuple(reversed(sides)):
+                        if number > 1 and many not in (1, best[side.peer.name, work]):
+                            continue
                         try:
                             found = side.ask(work, many, seconds)
                         except RuntimeError as problem:
                             figures.broken[side.peer.name] = str(problem)
                             sides.remove(side)
                             continue
-                        figures.rounds.setdefault((side.peer.name, work, many), []).append(found)
+                        figures.rounds.setdefault((side.peer.name, work, many), []).append({"round": number, **found})
             print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
     finally:
         for side in sides:

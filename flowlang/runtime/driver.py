@@ -396,14 +396,18 @@ class Driver:
             for said in self.store.unsent(role, run):
                 self.bus.say_again(said)
         if run:
-            self.then(lambda: [self._recover(*key) for key in found if key in self._behind])
+            self.then(partial(self._recover_all, found))
         self.bus.look(run)
 
     def _catch_up(self) -> None:
         """Look at some of the parts that were taken up; the others have their turn while those go on already, and not before
         their calls can begin, or all of them would lie in memory."""
-        for role, run in tuple(islice(self._behind, CATCH_UP)):
-            self._recover(role, run)
+        self._recover_all(tuple(islice(self._behind, CATCH_UP)))
+
+    def _recover_all(self, parts: Iterable[tuple[str, str]]) -> None:
+        for role, run in parts:
+            if (role, run) in self._behind:
+                self._recover(role, run)
 
     def _recover(self, role: str, run: str) -> None:
         """Go on with the calls that another process has left behind in a part."""
