@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -327,6 +328,79 @@ def test_an_event_that_the_wait_declined_has_not_arrived_and_nobody_took_it(do: 
         "note: nobody took the `delivery.confirmed` that came at 2h00m\n"
         "as the scenario expects\n"
     )
+
+
+SCOPES = """\
+use contracts "contracts/*.yaml"
+
+flow order(order: Order, lines: [string]) {
+  key order.id
+  owner payments
+
+  scope work at shipping {
+    for each line in lines {
+      scope pay {
+        step charge = payments.charge(orderId: line, amount: order.total) {
+          compensate payments.refund(orderId: line)
+        }
+      } retry 3 backoff 5h..5h on Declined
+    }
+    step shipment = shipping.arrange(orderId: order.id) { compensate shipping.cancel(orderId: order.id) }
+  } on event "delivery.confirmed" as early where early.shipmentId == order.id -> {}
+    within 10d else {}
+}
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_run_that_pauses_in_a_scope_says_what_each_clause_waits_for(do: Do, project: Path, mode: str) -> None:
+    project.joinpath("order.flow").write_text(SCOPES, encoding="utf-8")
+    words = ["--mode", mode, *SET, "--set", 'lines=["a", "b"]', "--fail", "order/line[1]/charge=Declined"]
+    said = do("run", "order.flow", *words, "--store", "memory")
+    assert said.status == 6, said.err
+    table, _, waits = said.out.partition("it waits:\n")
+    assert [line.split()[0] for line in table.splitlines() if "payments.charge" in line] == [
+        "line[0]/charge",
+        "line[1]/charge",
+    ]
+    assert re.findall(r"^  (.*?) \d{4}-", waits, re.MULTILINE) == [
+        'order/work is interrupted by delivery.confirmed with shipmentId "o-1", until',
+        "order/line[1]/pay#2 begins at",
+    ]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_for_an_item_that_is_not_there_is_said(do: Do, project: Path, mode: str) -> None:
+    project.joinpath("order.flow").write_text(SCOPES, encoding="utf-8")
+    project.joinpath("s.yaml").write_text(
+        "input: { order: { id: o-1, total: 5 }, lines: [a, b] }\n"
+        "answers:\n"
+        '  "order/line[1]/charge": { ok: { paymentId: p-1 } }\n'
+        '  "order/line[2]/charge": { ok: { paymentId: p-2 } }\n'
+        '  "order/line[1]/charge:undo": { ok: null }\n'
+        "expect: { status: completed }\n"
+    )
+    said = do("run", "order.flow", "--mode", mode, "--scenario", "s.yaml")
+    assert said.status == 0, said.err
+    assert said.err.endswith(
+        "note: nobody asked for the answer of `order/line[2]/charge`\n"
+        "note: nobody asked for the answer of `order/line[1]/charge:undo`\n"
+        "as the scenario expects\n"
+    )
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_scenario_has_the_same_pauses_every_time_and_in_both_modes(do: Do, project: Path, mode: str) -> None:
+    project.joinpath("order.flow").write_text(SCOPES.replace("5h..5h", "1h..9h"), encoding="utf-8")
+    project.joinpath("s.yaml").write_text(
+        "input: { order: { id: o-1, total: 5 }, lines: [a] }\n"
+        "answers: { payments.charge: [ { fail: Declined }, { fail: Declined }, { ok: { paymentId: p-1 } } ] }\n"
+    )
+    words = ["run", "order.flow", "--scenario", "s.yaml"]
+    said = do(*words, "--mode", mode)
+    assert said.status == 0, said.err
+    assert said.err.count("the pause is over") == 2
+    assert said.err == do(*words).err
 
 
 @pytest.mark.parametrize("mode", MODES)
