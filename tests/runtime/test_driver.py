@@ -494,16 +494,18 @@ def test_what_cannot_be_read_or_is_for_nobody_is_a_dead_letter_and_others_go_on(
         flow = service("one", one=["a"], two=["b"])
         await engine.install(flow)
         post = engine.driver.bus.post
-        good = f'["heard",0,["m1","r9",{EPOCH},"flow","h","one.sings",[],null,[],[],[]]]'
-        engine.driver.do(lambda: post("two", "x1", "r9", "h", "garbage"))
-        engine.driver.do(lambda: post("two", "x2", "r9", "h", good))
         run = await begin(engine, flow)
+        good = f'["heard",0,["m1","{run}",{EPOCH},"flow","h","one.sings",[],null,[],[],[]]]'
+        engine.driver.do(lambda: post("two", "x1", run, "h", "garbage"))
+        engine.driver.do(lambda: post("two", "x2", run, "h", good))
+        engine.driver.do(lambda: post("two", "x3", "r9", "h", good.replace(run, "r9")))
         assert await engine.until(run) == "completed"
         await engine.quiet()
         reasons = [dead.reason for dead in engine.dead()]
-        assert len(reasons) == 2
+        assert len(reasons) == 3
         assert "can't be read" in reasons[0]
         assert "nobody hears" in reasons[1]
+        assert "there is no run r9" in reasons[2]
 
     drive(main)
 
