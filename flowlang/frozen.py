@@ -31,6 +31,7 @@ else:
         made.__eq__, made.__hash__, made.__repr__ = _eq, _hash, _repr
         made.__setattr__, made.__delattr__ = _refused, _refused
         made.__getstate__, made.__setstate__ = _state, _restore
+        made.__dataclass_params__.frozen = True  # for those who ask whether they may share it
         return made
 
     def _init(made, every):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowlang.event import EffectId
+from flowlang.event import EffectId, Error
 from flowlang.verify import small
 from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.listening import events_for
@@ -73,6 +73,11 @@ def test_a_copy_of_a_state_shares_nothing_and_is_equal() -> None:
     assert key(copied) == key(mode.states) and copied == mode.states
     copied["a"].seen.add("m")
     assert not mode.states["a"].seen and key(copied) != key(mode.states)
+
+
+def test_what_cannot_change_is_shared_by_copies() -> None:
+    error = Error("No", "no", "f/a")
+    assert clone([error])[0] is error
 
 
 def test_keys_tell_what_differs_and_nothing_else() -> None:
