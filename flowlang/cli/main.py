@@ -26,6 +26,7 @@ COMMANDS = {
     "plan": ("flowlang.cli.plan:plan", "Show who hears, does and says what in a choreography."),
     "compare": ("flowlang.cli.compare:compare", "Compare the two modes of a flow in figures."),
     "diff": ("flowlang.cli.diff:diff", "Say what changed between two versions of a flow, and what breaks."),
+    "verify": ("flowlang.cli.verify:verify_command", "Verify that both modes agree on a flow and nothing is lost."),
     "compile": ("flowlang.cli.compile:compile", "Print a flow's kernel, or one table for each service."),
     "run": ("flowlang.cli.run:run", "Run a flow in one of the two modes."),
     "resume": ("flowlang.cli.resume:resume", "Go on with runs that were interrupted."),

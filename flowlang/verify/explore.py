@@ -226,7 +226,7 @@ class _Search:
         """One way through, on which most goes well."""
         world = self.begin()
         while self.found.broken is None and (acts := list(self.acts(world))):
-            well = [one for one in acts if one[1].func in (self.deliver, self.settle, self.arrive)]
+            well = [one for one in acts if self._goes_well(one[1])]
             said, act = choices.pick(well if well and choices.chance(90) else acts)
             self.fed = []
             try:
@@ -238,6 +238,10 @@ class _Search:
             if self.found.steps > self.most:
                 break
         return self.found
+
+    def _goes_well(self, act: partial[None]) -> bool:
+        results = act.keywords.get("results")
+        return act.func in (self.deliver, self.arrive) or (bool(results) and isinstance(results[-1], event.Ok))
 
     def broke(self, past: _Past | None, said: str, wrong: Exception) -> Explored:
         words = [said]

@@ -8,13 +8,15 @@ living ones, so whoever holds them runs the mistake. Nothing of a user's is ever
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
+from flowlang import ir
+from flowlang.event import Value
 from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import Freedom, explore
@@ -99,10 +101,23 @@ def hunt(mutant: Mutant, budget: int = 400) -> Hunt:
         return _simulated(mutant, body, budget) if mutant.how == "simulate" else _explored(mutant, body)
 
 
-def hunt_on(mutant: Mutant, subject: Subject, budget: int) -> Hunt:
-    """Look for one mutant on somebody's flow."""
+def hunt_here(mutant: Mutant, flow: ir.Flow, input: Mapping[str, Value], worlds: int = 300, seeds: int = 8) -> Hunt:
+    """Look for one mutant on somebody's flow, not for long."""
     with planted(mutant):
-        return _histories(mutant, subject, budget)
+        try:
+            prepared = prepare(flow)
+            events = events_for(prepared, input, 3)
+        except (AssertionError, KeyError, ValueError) as wrong:  # it can't even be made, or not be gone through
+            return Hunt(mutant, 1, f"{type(wrong).__name__}: {wrong}")
+        if mutant.how == "simulate":
+            return _histories(mutant, Subject(prepared, input, events), seeds)
+        trials = 0
+        for mode in mutant.modes:
+            found = explore(prepared, mode, input, Freedom(events), worlds)
+            trials += found.steps
+            if found.broken is not None:
+                return Hunt(mutant, trials, found.broken.why, found.broken.schedule)
+        return Hunt(mutant, trials, "")
 
 
 def _explored(mutant: Mutant, body: str) -> Hunt:

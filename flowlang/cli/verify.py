@@ -1,0 +1,174 @@
+"""`flowlang verify FILE`: that both modes agree on this flow and nothing is lost, or the shortest schedule that breaks it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from flowlang.cli.compiled import checked
+from flowlang.cli.given import input_values
+from flowlang.cli.screen import data, talk
+from flowlang.cli.status import DONE, FINDINGS, USAGE, Stop
+from flowlang.compile import kernel
+from flowlang.verify.handlers import of_folder
+from flowlang.verify.sequence import numbered, to_mermaid
+from flowlang.verify.simulate import KINDS
+from flowlang.verify.verify import Plan, Verdict, families, verify
+
+
+@click.command(name="verify")
+@click.argument("file")
+@click.option("--seeds", default=200, show_default=True, metavar="N", help="Histories to simulate in each mode.")
+@click.option(
+    "--faults",
+    metavar="KINDS",
+    help=f"What may go wrong, separated by commas: {', '.join(KINDS)}; `none` for nothing.  [default: everything]",
+)
+@click.option("--input", "input_file", metavar="FILE", help="The parameters as JSON; examples of them without it.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="One value of the input.")
+@click.option(
+    "--services",
+    metavar="DIR",
+    help="Call these handlers in the simulation: one that does something twice under one key is found and named.",
+)
+@click.option("--worlds", default=2_000, show_default=True, metavar="N", help="Worlds after which a flow is too large.")
+@click.option("--mutants/--no-mutants", default=True, help="Hold the checks against planted mistakes too.")
+@click.option("--picture", metavar="FILE", help="Where the sequence picture of a broken promise goes, as Mermaid.")
+@click.option("--json", "as_json", is_flag=True, help="One object in place of the text.")
+def verify_command(
+    file: str,
+    seeds: int,
+    faults: str | None,
+    input_file: str | None,
+    settings: Sequence[str],
+    services: str | None,
+    worlds: int,
+    mutants: bool,
+    picture: str | None,
+    as_json: bool,
+) -> int:
+    """Verify a flow: every order in which it can go where it is small, random histories under every fault, and planted
+    mistakes that the same checks must find. Nothing of yours is called but the handlers of --services.
+
+    Ends with 0 when no promise was broken, else with 1; also where nothing happened that could have broken one.
+    """
+    if seeds < 1 or worlds < 1:
+        raise Stop(USAGE, "--seeds and --worlds want a number from 1")
+    flow = kernel(checked(file, choreograph=True))
+    values = _values(flow, input_file, settings, file)
+    handlers = None if services is None else of_folder(os.path.abspath(services), flow)
+    plan = Plan(seeds, _kinds(faults), worlds, mutants, handlers)
+    verdict = verify(flow, values, plan, talk)
+    if verdict.failure is not None:
+        where = picture or f"{flow.name}.broken.mmd"
+        Path(where).write_text(to_mermaid(verdict.failure.schedule), encoding="utf-8")
+        talk(f"the picture is in {where}")
+    data(json.dumps(_as_data(verdict), indent=1) if as_json else text(verdict))
+    return DONE if verdict.holds else FINDINGS
+
+
+def _values(flow: Any, input_file: str | None, settings: Sequence[str], file: str) -> dict[str, Any]:
+    from flowlang.scenario.fit import example_input
+
+    if input_file is not None or settings:
+        return input_values(flow, input_file, settings, file)
+    example: Any = example_input(flow)
+    if flow.start is not None:
+        return {flow.start.bind: example} if flow.start.bind else {}
+    return dict(example)
+
+
+def _kinds(faults: str | None) -> tuple[str, ...]:
+    if faults is None:
+        return KINDS
+    try:
+        return families([] if faults == "none" else [name.strip() for name in faults.split(",")])
+    except ValueError as problem:
+        raise Stop(USAGE, str(problem)) from problem
+
+
+def text(verdict: Verdict) -> str:
+    """A verdict for people."""
+    lines = [f"{verdict.flow}"]
+    for mode, found in verdict.explored.items():
+        much = f"{found.worlds:,} worlds, {found.steps:,} steps, {found.duplicates:,} duplicates, {found.replays:,} crashes"
+        if found.complete:
+            lines.append(
+                f"  explored       {mode}: every order in which it can go; {much}; {sum(found.ends.values())} ends"
+            )
+        else:
+            lines.append(f"  explored       {mode}: too large to go through in every order; {much}, and simulated")
+    if verdict.histories:
+        came = ", ".join(f"{count:,} {status}" for status, count in sorted(verdict.statuses.items()))
+        lines.append(f"  simulated      {verdict.histories:,} histories: {came}")
+        lines.append(f"                 {verdict.calls:,} calls, {verdict.effects:,} effects")
+        fired = ", ".join(f"{count:,} {kind}" for kind, count in sorted(verdict.faults.items())) or "none"
+        lines.append(f"  faults         {sum(verdict.faults.values()):,}: {fired}")
+        lines.append(
+            f"  looked at      {verdict.replayed:,} journals replayed at a commit, {verdict.ordered:,} pairs of calls in order"
+        )
+    if verdict.hunts:
+        caught = [(one, here) for one, here in verdict.hunts if one.why]
+        here = sum(1 for _, on_this in caught if on_this)
+        lines.append(
+            f"  planted bugs   {len(caught)} of {len(verdict.hunts)} caught, {here} of them on this flow "
+            f"and {len(caught) - here} on small flows that have what they are about"
+        )
+        lines += [f"                 got away: {one.mutant.name}" for one, _ in verdict.hunts if not one.why]
+    lines.append(_conclusion(verdict))
+    return "\n".join(lines)
+
+
+def _conclusion(verdict: Verdict) -> str:
+    failure = verdict.failure
+    if failure is None:
+        if verdict.empty:
+            return f"nothing was proven: {verdict.empty}"
+        return "no promise was broken" if verdict.holds else "the checks missed a planted bug, so they prove nothing"
+    how = "in every order in which it can go" if failure.seed < 0 else f"with seed {failure.seed}"
+    return (
+        f"a promise was broken ({failure.mode}, {how}): {failure.why}\n"
+        f"the shortest schedule found:\n{numbered(failure.schedule)}"
+    )
+
+
+def _as_data(verdict: Verdict) -> dict[str, Any]:
+    failure = verdict.failure
+    return {
+        "flow": verdict.flow,
+        "holds": verdict.holds,
+        "explored": {
+            mode: {
+                "complete": found.complete,
+                "worlds": found.worlds,
+                "steps": found.steps,
+                "duplicates": found.duplicates,
+                "crashes": found.replays,
+                "ends": dict(found.ends),
+            }
+            for mode, found in verdict.explored.items()
+        },
+        "histories": verdict.histories,
+        "statuses": dict(verdict.statuses),
+        "faults": dict(verdict.faults),
+        "calls": verdict.calls,
+        "effects": verdict.effects,
+        "mutants": [
+            {"name": one.mutant.name, "caught": bool(one.why), "trials": one.trials, "here": here}
+            for one, here in verdict.hunts
+        ],
+        "nothing": verdict.empty,
+        "broken": None
+        if failure is None
+        else {
+            "mode": failure.mode,
+            "seed": failure.seed,
+            "why": failure.why,
+            "schedule": [line.strip() for line in failure.schedule],
+        },
+    }

@@ -1,0 +1,146 @@
+"""`flowlang verify` as a user sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flowlang.cli.main import main
+from flowlang.verify.mutants import planted
+from flowlang.verify.planted import MUTANTS
+
+CONTRACT = """
+service: shop
+operations:
+  charge:
+    input: { type: object, required: [id], properties: { id: { type: string } } }
+    output: { type: object, required: [n], properties: { n: { type: integer } } }
+    errors: { Declined: "no money" }
+    example: { n: 7 }
+  refund: { input: { type: object, required: [id], properties: { id: { type: string } } } }
+"""
+OTHER = CONTRACT.replace("service: shop", "service: bank")
+FLOW = """use contracts "*.yaml"
+
+flow buy(id: string) {
+  key id
+  owner shop
+
+  step first = shop.charge(id: id) {
+    compensate shop.refund(id: id)
+  }
+  step second = bank.charge(id: id) {
+    compensate bank.refund(id: id)
+  }
+}
+"""
+GOOD = """
+from flowlang.runtime.operation import operation
+
+DONE = {}
+
+@operation("shop.charge")
+def charge(id, call):
+    return DONE.setdefault(call.key, {"n": len(DONE)})
+"""
+BAD_ANSWER = """
+import itertools
+from flowlang.runtime.operation import operation
+
+COUNT = itertools.count()
+
+@operation("shop.charge")
+def charge(id, call):
+    return {"n": next(COUNT)}
+"""
+BAD_EFFECT = """
+from flowlang.runtime.operation import operation
+
+SENT = []
+
+@operation("bank.charge")
+def charge(id, call):
+    SENT.append(id)
+    return {"n": 1}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "shop.yaml").write_text(CONTRACT)
+    (tmp_path / "bank.yaml").write_text(OTHER)
+    (tmp_path / "buy.flow").write_text(FLOW)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def services(project: Path, text: str) -> str:
+    folder = project / "services"
+    folder.mkdir()
+    (folder / "handlers.py").write_text(text)
+    return str(folder)
+
+
+def test_it_tells_what_was_tried_and_that_nothing_was_broken(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "buy.flow", "--seeds", "25", "--no-mutants"]) == 0
+    said = capsys.readouterr().out
+    assert "orchestrate: every order in which it can go" in said
+    assert "choreograph: every order in which it can go" in said
+    assert "50 histories" in said and "crash" in said
+    assert said.endswith("no promise was broken\n")
+
+
+def test_the_same_as_one_object(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "buy.flow", "--seeds", "10", "--no-mutants", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["holds"] is True and found["histories"] == 20 and found["effects"] > 10
+    assert sum(found["faults"].values()) > 10 and found["broken"] is None
+
+
+def test_a_broken_promise_is_a_numbered_list_and_a_picture(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mistake = next(mutant for mutant in MUTANTS if mutant.name == "a gone that forgets the reason of its undo")
+    with planted(mistake):
+        assert main(["verify", "buy.flow", "--no-mutants"]) == 1
+    said = capsys.readouterr().out
+    assert "a promise was broken (choreograph, in every order in which it can go): Disagreement" in said
+    assert "  1. the run starts\n  2. call buy/first ends unknown\n  3. call buy/first:undo is ok\n" in said
+    picture = (project / "buy.broken.mmd").read_text()
+    assert picture.startswith("sequenceDiagram\n") and picture.count("Note over") >= 3
+
+
+def test_a_pass_in_which_nothing_happened_is_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    never = 'switch { case id == "never" -> step s = shop.charge(id: id) { compensate none } else -> {} }'
+    (project / "idle.flow").write_text(f'use contracts "*.yaml"\nflow idle(id: string) {{ key id {never} }}\n')
+    assert main(["verify", "idle.flow", "--seeds", "3", "--no-mutants"]) == 1
+    assert "nothing was proven: no effect happened in any history" in capsys.readouterr().out
+
+
+def test_a_handler_that_keeps_its_keys_passes(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = services(project, GOOD)
+    assert main(["verify", "buy.flow", "--seeds", "5", "--no-mutants", "--worlds", "50", "--services", folder]) == 0
+    assert "no promise was broken" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "effects"),
+    [
+        (BAD_ANSWER, "`shop.charge` at buy/first (do), key ", "it answered {'n': 0}, and then {'n': 1}"),
+        (BAD_EFFECT, "`bank.charge` at buy/second (do), key ", "`handlers.SENT` was ['id'] after the first effect"),
+    ],
+    ids=["answers otherwise", "does it twice"],
+)
+def test_a_handler_that_is_not_idempotent_is_named(
+    text: str, named: str, effects: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = services(project, text)
+    assert main(["verify", "buy.flow", "--seeds", "5", "--no-mutants", "--worlds", "50", "--services", folder]) == 1
+    said = capsys.readouterr().out
+    assert named in said and effects in said
+
+
+def test_an_unknown_kind_of_fault_is_said_to_be(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "buy.flow", "--faults", "crash,weather"]) == 2
+    assert "no kind of fault `weather`" in capsys.readouterr().err
+    assert main(["verify", "buy.flow", "--seeds", "0"]) == 2
