@@ -240,8 +240,8 @@ class _Search:
         return self.found
 
     def _goes_well(self, act: partial[None]) -> bool:
-        results = act.keywords.get("results")
-        return act.func in (self.deliver, self.arrive) or (bool(results) and isinstance(results[-1], event.Ok))
+        results: tuple[event.Result, ...] = act.keywords.get("results", ())
+        return act.func in (self.deliver, self.arrive) or (results != () and isinstance(results[-1], event.Ok))
 
     def broke(self, past: _Past | None, said: str, wrong: Exception) -> Explored:
         words = [said]

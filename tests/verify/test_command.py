@@ -127,7 +127,7 @@ def test_a_handler_that_keeps_its_keys_passes(project: Path, capsys: pytest.Capt
     ("text", "named", "effects"),
     [
         (BAD_ANSWER, "`shop.charge` at buy/first (do), key ", "it answered {'n': 0}, and then {'n': 1}"),
-        (BAD_EFFECT, "`bank.charge` at buy/second (do), key ", "`handlers.SENT` was ['id'] after the first effect"),
+        (BAD_EFFECT, "`bank.charge` at buy/second (do), key ", "`handlers.SENT` was ['value'] after the first effect"),
     ],
     ids=["answers otherwise", "does it twice"],
 )
