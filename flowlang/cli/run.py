@@ -73,6 +73,13 @@ from flowlang.values import wire_dumps
 )
 @click.option("--json", "as_json", is_flag=True, help="One report object to a line, in place of the summary.")
 @click.option("--follow", is_flag=True, help="Stay while the run only waits.")
+@click.option(
+    "--durability",
+    type=click.Choice(["full", "fast"]),
+    default="full",
+    show_default=True,
+    help="When the power fails: full loses nothing that was told; fast may lose the last moments, and is quicker.",
+)
 @click.option("--processes", is_flag=True, help="With --mode choreograph: each service is a process of its own.")
 @click.option(
     "--crash-before",
@@ -99,6 +106,7 @@ def run(
     store: str | None,
     as_json: bool,
     follow: bool,
+    durability: str,
     processes: bool,
     crash_before: Sequence[str],
     crash_after: Sequence[str],
@@ -129,6 +137,7 @@ def run(
         quiet=False,
         steps=steps_of(flow),
         processes=processes,
+        durability=durability,
     )
     session.create()
     return session.drive(lambda engine, clock: _run(engine, clock, plan, as_json=as_json)).say()

@@ -46,6 +46,7 @@ class Session:
     quiet: bool = False
     steps: Sequence[StepOf] = field(default=())  # shown in the live table
     processes: bool = False
+    durability: str = "full"
 
     def drive(self, main: Callable[[Engine, RealClock], Awaitable[T]]) -> T:
         """What `main` gives, run with an engine. Whatever stops an engine is said in a sentence."""
@@ -88,6 +89,7 @@ class Session:
             poll=self.virtual is None,
             jitter=random.random if self.virtual is None else _steady,
             processes=self.processes,
+            durability=self.durability,
             direct=not failpoint.is_of_bus(os.environ.get(failpoint.VARIABLE)),
         )
         try:

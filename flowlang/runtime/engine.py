@@ -61,16 +61,18 @@ class Engine:
         load: Callable[[str, str, str, str], Share] = share_of,
         processes: bool = False,
         direct: bool = True,
+        durability: str = "full",
     ) -> AsyncIterator[Engine]:
         """The engine of the store at `path`, or of one in memory (`memory`). Raises StoreOwned when another engine lives
         there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
         gets a process of its own, and this one only watches them; a store in memory can't be shared so. Services of one
-        process hear each other in the turn that says it, unless not `direct`: then everything takes the way over the bus."""
+        process hear each other in the turn that says it, unless not `direct`: then everything takes the way over the bus.
+        `durability` is `full`, or `fast` where the last commits may be lost when the power fails."""
         in_memory = path in ("memory", MEMORY)
         with ExitStack() as held:
             if not in_memory:
                 held.callback(lock.take(path).release)
-            store = memory_store() if in_memory else open_store(path)
+            store = memory_store() if in_memory else open_store(path, durability=durability)
             held.callback(store.close)
             roles = (ENGINE,) if processes else (ENGINE, *store.roles())
             if not in_memory:
@@ -80,7 +82,7 @@ class Engine:
                     held.callback(one.release)
             outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
             async with running(store, outside, roles, expires=True) as driver:
-                fleet = Fleet(driver, crash) if processes else None
+                fleet = Fleet(driver, crash, durability) if processes else None
                 driver.shares_bus = driver.exact = processes
                 driver.direct = direct
                 engine = Engine(driver, fleet)

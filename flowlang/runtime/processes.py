@@ -42,8 +42,9 @@ class ServiceDied(StoreError):
 class Fleet:
     """The service processes of one engine. `crash` holds for the first process of each service only."""
 
-    def __init__(self, driver: Driver, crash: Crash) -> None:
+    def __init__(self, driver: Driver, crash: Crash, durability: str = "full") -> None:
         self._driver = driver
+        self._durability = durability
         self._crash = crash
         self._children: dict[str, Process] = {}
         self._watches: list[asyncio.Task[None]] = []
@@ -77,7 +78,14 @@ class Fleet:
         await asyncio.gather(*self._watches, return_exceptions=True)
 
     async def _launch(self, service: str, first: bool) -> Process:
-        words = ["--store", os.path.abspath(self._driver.store.path), "--service", service]
+        words = [
+            "--store",
+            os.path.abspath(self._driver.store.path),
+            "--service",
+            service,
+            "--durability",
+            self._durability,
+        ]
         environment = dict(os.environ)
         root = str(Path(flowlang.__file__).resolve().parent.parent)
         environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])])

@@ -22,7 +22,7 @@ from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.processes import UNUSABLE
 from flowlang.runtime.running import drain, running
 from flowlang.runtime.setting import Crash, Outside
-from flowlang.runtime.sqlite import open_store
+from flowlang.runtime.sqlite import DURABILITIES, open_store
 from flowlang.runtime.store import StoreError
 
 QUICK, SLOW = 0.001, 0.02  # seconds between two looks at the bus: soon after something happened, and later
@@ -36,23 +36,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--service", required=True)
     parser.add_argument("--crash-before", action="append", default=[])
     parser.add_argument("--crash-after", action="append", default=[])
+    parser.add_argument("--durability", choices=tuple(DURABILITIES), default="full")
     given = parser.parse_args(arguments)
     failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
     try:
-        asyncio.run(serve(given.store, given.service, Crash(tuple(given.crash_before), tuple(given.crash_after))))
+        crash = Crash(tuple(given.crash_before), tuple(given.crash_after))
+        asyncio.run(serve(given.store, given.service, crash, given.durability))
     except (StoreError, HandlersUnusable, ScenarioMistake) as problem:
         print(f"error: service {given.service}: {problem}", file=sys.stderr)
         return UNREACHABLE if isinstance(problem, StoreError) else UNUSABLE
     return 0
 
 
-async def serve(path: str, service: str, crash: Crash) -> None:
+async def serve(path: str, service: str, crash: Crash, durability: str = "full") -> None:
     """Be `service` until the parent says stop or is gone. Raises StoreError, HandlersUnusable."""
     stop = _stop_signals()
     held = await lock.take_when_free(path, service, stop.is_set)
     if held is None:
         return
-    store = open_store(path)
+    store = open_store(path, durability=durability)
     try:
         outside = Outside(callers, SystemClock(), crash=crash)
         async with running(store, outside, (service,), expires=False) as driver:

@@ -30,8 +30,13 @@ class SqliteStore(RunRows, WorkRows, EventRows, MessageRows, Pruning):
     """An open store. Use one from one thread."""
 
 
-def open_store(path: str, write: bool = True) -> SqliteStore:
-    """The store at `path`, created where there is none (and `write`). Raises StoreRefused for a file that is no store of
+DURABILITIES = {"full": "FULL", "fast": "NORMAL"}
+"""What survives when the power fails: with `full` every commit that somebody was told of; with `fast` the store, but perhaps
+not the commits of the last moments. A process that is killed loses nothing either way."""
+
+
+def open_store(path: str, write: bool = True, durability: str = "full") -> SqliteStore:
+    """The store at `path`, created where there is none (and `write`); `durability` as in DURABILITIES. Raises StoreRefused for a file that is no store of
     this version, StoreError where the file can't be opened."""
     if path != MEMORY:
         _look_first(path, write)
@@ -42,7 +47,7 @@ def open_store(path: str, write: bool = True) -> SqliteStore:
         connection = apsw.Connection(path, flags=flags, statementcachesize=200)
         connection.set_busy_timeout(BUSY)
         if write:
-            _prepare(connection)
+            _prepare(connection, DURABILITIES[durability])
         else:
             connection.execute("SELECT count(*) FROM flows")
     except apsw.Error as error:
@@ -98,10 +103,10 @@ def _check_head(path: str, head: bytes, size: int) -> None:
         raise StoreRefused(f"the store `{path}` has schema {version}, {word} than this version's {VERSION}")
 
 
-def _prepare(connection: apsw.Connection) -> None:
+def _prepare(connection: apsw.Connection, synchronous: str) -> None:
     """The schema where the file is new, and settings; two processes that do so at once agree. The schema comes first: with
     a rollback journal the file is empty or ours wherever its maker is killed, while a log would leave a head of nobody's."""
-    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
     if _version(connection) == 0:
         _create(connection)
     connection.execute("PRAGMA journal_mode = WAL")
