@@ -12,7 +12,7 @@ from flowlang.declared import Schema
 from flowlang.event import Error, External, Value
 from flowlang.expression.evaluate import ExpressionError, compile_expr
 from flowlang.expression.tree import Expression
-from flowlang.schema import conformer
+from flowlang.schema import DOUBT, conformer
 from flowlang.values import ABSENT, canonical
 
 Env = Mapping[str, Value]
@@ -36,6 +36,7 @@ class Link:
 
     def __init__(self) -> None:
         self._closures: dict[int, tuple[Expression, Callable[[Env], Value]]] = {}
+        self._given: dict[int, tuple[Expression, Schema, Callable[[Env], Value], Callable[[Value], Value]]] = {}
         self._conformers: dict[int, tuple[Schema, Callable[[Value], tuple[Value, tuple[str, ...]]]]] = {}
 
     def optional(self, expression: Expression, env: Env) -> Value:
@@ -61,6 +62,21 @@ class Link:
         if value is True or value is False:
             return bool(value)
         raise Refused("ExpressionError", f"`{expression.text}` is neither true nor false")
+
+    def given(self, schema: Schema, expression: Expression, env: Env, name: str) -> Value:
+        """`conformed` of `value`. Nearly every value fits, and is then looked at once: its size and its shape together."""
+        known = self._given.get(id(expression))
+        if known is None:
+            quick = (compile_expr(expression.tree, bounded=False), conformer(schema).look)
+            known = self._given[id(expression)] = (expression, schema, *quick)
+        if known[1] is schema:
+            try:
+                fitted = known[3](known[2](env))
+            except ExpressionError:
+                fitted = DOUBT
+            if fitted is not DOUBT:
+                return fitted
+        return self.conformed(schema, self.value(expression, env), name)
 
     def conformed(self, schema: Schema, value: Value, name: str) -> Value:
         """`value` as `schema` has it (numbers normalised). Raises Refused called `name` where it breaks the schema."""

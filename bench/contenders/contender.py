@@ -59,9 +59,11 @@ async def measure(once: Once, at_once: int, seconds: float, counts: Counts = dic
     end = begin + seconds
 
     async def work() -> None:
-        while (started := now()) < end:
+        started = now()
+        while not took or started < end:  # at least one, however busy the machine is
             await once()
             took.append(now() - started)
+            started = now()
 
     if at_once == 1:
         await work()

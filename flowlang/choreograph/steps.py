@@ -31,7 +31,7 @@ def start(turn: Turn, row: StepRow, index: Index, said: Said) -> None:
         return turn.say_back(row.gone, index, said.causes, turned)
     link, operation = turn.program.link, row.operation
     try:
-        step.input = link.conformed(operation.input, link.value(row.input, said.data), "InvalidInput")
+        step.input = link.given(operation.input, row.input, said.data, "InvalidInput")
     except Refused as refused:
         error = refused.error(place.instance(row.path, index))
         if refuses(row.firm, index, refused):

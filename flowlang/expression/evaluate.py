@@ -70,8 +70,9 @@ _ARITHMETIC: Final = {
 }
 
 
-def compile_expr(expr: Expr) -> Evaluate:
-    """A function from the values of names to the value of `expr`; ABSENT where that is absent.
+def compile_expr(expr: Expr, bounded: bool = True) -> Evaluate:
+    """A function from the values of names to the value of `expr`; ABSENT where that is absent. Not `bounded`, whoever uses
+    the value has to look how large it is.
 
     The function raises ExpressionError and nothing else, keeps no state, and may be called from several threads."""
     program = _Program()
@@ -80,7 +81,7 @@ def compile_expr(expr: Expr) -> Evaluate:
     if program.has_macros:
         main = _call(program.function(main), _call("start", _name("env")))
     evaluate = program.build(program.function(main))
-    return _bounded(evaluate) if program.builds_values else evaluate
+    return _bounded(evaluate) if bounded and program.builds_values else evaluate
 
 
 def _bounded(evaluate: Evaluate) -> Evaluate:

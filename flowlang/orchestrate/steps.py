@@ -21,8 +21,7 @@ def start(walk: Walk, number: int, node: ir.Step, index: Index, causes: Causes) 
     if reason is not None:
         state.cells[number, index] = StepCell("turned", causes, reason=reason)
         return walk.gone(number, index, reason, causes)
-    link = walk.program.link
-    given = link.conformed(node.operation.input, link.value(node.input, walk.env(place, index)), "InvalidInput")
+    given = walk.program.link.given(node.operation.input, node.input, walk.env(place, index), "InvalidInput")
     cell = state.cells[number, index] = StepCell("running", causes, given, called=True)
     state.live[number, index] = None
     if node.firm is None:

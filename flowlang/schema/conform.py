@@ -59,6 +59,8 @@ class Conformer:
     conform: Callable[[Value], tuple[Value, tuple[str, ...]]]
     take: Callable[[Any], Value]
     """From an object of Python to a fresh value that fits, or DOUBT: then it must become a value first."""
+    look: Callable[[Value], Value]
+    """From a value to what fits, if it is no larger than a value may be; or DOUBT."""
 
     def __call__(self, value: Value) -> tuple[Value, tuple[str, ...]]:
         return self.conform(value)
@@ -92,8 +94,9 @@ def conformer(schema: Schema | bool) -> Conformer:
     look, take = compiled(schema, document, full)
 
     def conform(value: Value) -> tuple[Value, tuple[str, ...]]:
-        fitted = look(value, [0])
-        if fitted is not DOUBT:
+        left = [MAX_SIZE]
+        fitted = look(value, left)
+        if fitted is not DOUBT and left[0] >= 0:
             return fitted, ()
         if _odd(value):
             return value, (_where(value) or f"nested deeper than {MAX_DEPTH} levels",)
@@ -111,7 +114,12 @@ def conformer(schema: Schema | bool) -> Conformer:
         value = take(thing, left)
         return DOUBT if left[0] < 0 else value
 
-    return Conformer(conform, taken)
+    def looked_at(value: Value) -> Value:
+        left = [MAX_SIZE]
+        fitted = look(value, left)
+        return DOUBT if left[0] < 0 else fitted
+
+    return Conformer(conform, taken, looked_at)
 
 
 def _odd(value: Any, left: int = MAX_DEPTH) -> bool:

@@ -7,7 +7,8 @@ it, or `DOUBT`; who is in doubt asks the closures, which know what to say. There
     look(value, left)    for a value: the same object where nothing is to be changed
     take(thing, left)    for what a handler answered: a fresh value, if the thing is made of plain dicts, lists and scalars
 
-`left` is a list of one number, what the value may still take in characters.
+`left` is a list of one number, what the value may still take in characters: whoever finds less than nothing there afterwards
+is in doubt too.
 """
 
 from __future__ import annotations
@@ -175,8 +176,10 @@ class _Code:
                 text += f"if x not in {self.constant(frozenset(schema['enum']))}: return DOUBT\n"
             if schema.get("minLength", 0):
                 text += f"if len(x) < {int(schema['minLength'])}: return DOUBT\n"
-            if self.fresh and "enum" not in schema:
-                text += "left[0] -= len(x)\nif not x.isascii() and has_surrogate(x): return DOUBT\n"
+            if "enum" not in schema:
+                text += "left[0] -= len(x)\n"
+                if self.fresh:
+                    text += "if not x.isascii() and has_surrogate(x): return DOUBT\n"
         return text
 
     def object(self, schema: dict[str, Any], depth: int) -> str:
@@ -186,30 +189,35 @@ class _Code:
         if required - properties.keys():
             raise _NotPlain
         body = _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
-        body += _lines("r = v.copy()\nleft[0] -= 16 * n" if self.fresh else "r = v")
+        names = sum(len(name) for name in properties)
+        body += _lines(f"left[0] -= 12 * n + {names}\n" + ("r = v.copy()" if self.fresh else "r = v"))
+        missing = ast.ExceptHandler(ast.Name("KeyError", ast.Load()), None, _lines("return DOUBT"))
+        parts: list[ast.stmt] = []
         for name, each in properties.items():
-            key = self.constant(name)
-            read = _lines(f"x = v.get({key}, DOUBT)")
+            read = _lines("x = v[KEY]" if name in required else "x = v.get(KEY, DOUBT)", name)
             inner = self.part(each, depth + 1)
             changed = isinstance(each, dict) and each.get("type") not in _PLAIN
             if changed and self.fresh:
-                inner += _lines(f"r[{key}] = x")
+                inner += _lines("r[KEY] = x", name)
             elif changed:
                 before = _lines("o = x")
-                after = _lines(f"if x is not o:\n    if r is v: r = v.copy()\n    r[{key}] = x")
+                after = _lines("if x is not o:\n    if r is v: r = v.copy()\n    r[KEY] = x", name)
                 inner = [*before, *inner, *after]
             inner += _lines("n -= 1")
             if name not in required:
                 inner = [ast.If(_expression("x is not DOUBT"), inner, [])]
-            body += [*read, *inner]
-        body += _lines("return DOUBT if n else r")
+            parts += [*read, *inner]
+        if required:
+            parts = [ast.Try(parts, [missing], [], [])]
+        body += [*parts, *_lines("return DOUBT if n else r")]
         return self.define(body)
 
     def list(self, schema: dict[str, Any], depth: int) -> str:
         least = int(schema.get("minItems", 0))
         body = _lines(f"if type(x) is not list or len(x) < {least}: return DOUBT\nv = x\nr = v\ni = -1\n")
+        body += _lines("left[0] -= 8 * len(v)\nif left[0] < 0: return DOUBT")
         if self.fresh:
-            body += _lines("r = []\nleft[0] -= 16 * len(v)\nif left[0] < 0: return DOUBT")
+            body += _lines("r = []")
         loop = self.part(schema["items"], depth + 1)
         if self.fresh:
             loop += _lines("r.append(x)")
@@ -224,9 +232,18 @@ class _Code:
         return self.define(body)
 
 
-def _lines(text: str) -> list[ast.stmt]:
-    """Statements of ours; the text is made in this file of names of ours and numbers."""
-    return ast.parse(text).body
+def _lines(text: str, key: str = "") -> list[ast.stmt]:
+    """Statements of ours, with `key` as a constant for KEY. The text is made in this file of names of ours and numbers."""
+    tree = ast.parse(text)
+    return _WithKey(key).visit(tree).body if "KEY" in text else tree.body
+
+
+class _WithKey(ast.NodeTransformer):
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(self.key) if node.id == "KEY" else node
 
 
 def _expression(text: str) -> ast.expr:
@@ -242,6 +259,7 @@ _NAMESPACE: Final = {
     "accepted": accepted,
     "valued": valued,
     "has_surrogate": has_surrogate,
+    "KeyError": KeyError,
     "str": str,
     "int": int,
     "bool": bool,
