@@ -98,7 +98,8 @@ def main(python: str, *, quick: bool) -> str:
             f"{timers:,} timers due at once had fired after {found['seconds']:.1f} s; other runs of three steps, one after "
             f"another, took p50 {found['p50']:.3g} ms and p99 {found['p99']:.3g} ms meanwhile, {found['others']} were completed"
         )
-    lines = ["## How it grows", "", *table(goals), "", *(f"- {note}." for note in notes), ""]
+    size = ["Measured with `--quick`, on smaller stores.", ""] if quick else []
+    lines = ["## How it grows", "", *size, *table(goals), "", *(f"- {note}." for note in notes), ""]
     text = "\n".join(lines)
     print(text)
     return text
