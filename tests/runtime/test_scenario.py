@@ -12,7 +12,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowlang import ir
@@ -650,6 +650,7 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))  # a busy machine is no finding
 @given(json_values, st.sampled_from([None, 2]))
 def test_each_part_of_a_json_text_is_found_where_it_stands(value: Any, indent: int | None) -> None:
     text = plain_dumps(value, indent)
