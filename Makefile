@@ -5,9 +5,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
 BIN := .venv/bin
 READY := .venv/ready
 WORKERS ?= auto
+MINUTES ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test demo bench fmt clean
+.PHONY: help setup check test soak demo bench fmt clean
 
 help:
 	@echo "make setup   the environment, in .venv"
@@ -15,6 +16,7 @@ help:
 	@echo "make test    the tests"
 	@echo "make check   format, lint, types, floors, tests"
 	@echo "make bench   the figures"
+	@echo "make soak    the long proofs, MINUTES=30; goes on where it was"
 	@echo "make fmt     lay out the Python files"
 	@echo "make clean   away with what was made"
 
@@ -40,6 +42,9 @@ check: setup
 
 demo: setup
 	@$(BIN)/python specs/examples/demo.py
+
+soak: setup
+	@$(BIN)/python -m flowlang.verify.soak --minutes $(MINUTES)
 
 bench: setup
 	@$(BIN)/python -m bench

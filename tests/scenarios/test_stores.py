@@ -10,20 +10,26 @@ from typing import Any
 import pytest
 
 from flowlang.event import Ok, Unknown
+from flowlang.language.text import parse
+from flowlang.lower import lower
 from flowlang.runtime import lock
 from flowlang.runtime.answer import Answers
 from flowlang.runtime.clock import EPOCH, VirtualClock, run_virtual
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.lock import StoreOwned
 from flowlang.runtime.ports import Request
+from flowlang.runtime.programs import Installation
 from flowlang.runtime.sqlite import open_store
 from flowlang.runtime.store import Conflict, StoreError, StoreRefused
+from flowlang.source import Source
 from flowlang.values import BadValue, from_python
 from flowlang.verify import small
-from flowlang.verify.explore import MODES
+from flowlang.verify.choices import Choices
+from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject
-from tests.runtime.fakes import Ledger
+from flowlang.verify.simulate import Subject, simulate
+from tests.runtime.fakes import Ledger, service
+from tests.runtime.fakes import load as fake_load
 
 A = "step a = a.act(id: id) { compensate a.undo(id: id) }\n"
 WAIT = 'wait for event "b.told" as e where e.id == id forever\n'
@@ -175,3 +181,96 @@ def test_scenario_60_a_full_store_leaves_nothing_half_written(tmp_path: Path) ->
     store.limit_pages(1_000_000)
     assert store.queue("role") == []
     store.close()
+
+
+def test_scenario_11_a_role_has_one_driver_so_two_replicas_never_handle_one_message(tmp_path: Path) -> None:
+    path = str(tmp_path / "s.db")
+    open_store(path).close()
+    held = lock.take(path, "a")
+    with pytest.raises(StoreOwned):
+        lock.take(path, "a")
+    other = lock.take(path, "b")
+    other.release()
+    held.release()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_scenario_48_a_child_that_finished_long_ago_is_undone_with_its_parent(mode: str) -> None:
+    child = (
+        'use contracts "*.yaml"\nflow pay(id: string) {\n  step x = b.act(id: id) { compensate b.undo(id: id) }\n}\n'
+    )
+    parent = small.whole(f"step p = flow.pay(id: id)\n{A} fail Odd").replace(
+        "flow small", 'use flows "*.flow"\nflow small', 1
+    )
+    trees = []
+    for text in (child, parent):
+        tree, found = parse(Source("f.flow", text))
+        assert tree is not None and not found
+        trees.append(tree)
+    kernel = lower(trees[1], small.contracts(), {"pay": (trees[0], small.contracts())})
+    seen = explore(prepare(kernel), mode, small.INPUT, Freedom(cancel=False))
+    assert seen.broken is None and seen.complete and set(seen.ends) == {"failed"}
+    outcome = simulate(Subject(prepare(kernel), small.INPUT), mode, Choices(draws=()), ())
+    assert (outcome.statuses, outcome.effects) == (("failed",), 4)  # the child's step and our own, both undone
+
+
+def test_scenario_51_a_message_of_a_flow_that_is_not_installed_is_parked() -> None:
+    async def main(clock: VirtualClock) -> None:
+        flow = service("one", one=["tell:two"], two=["b"])
+        async with Engine.open("memory", callers=Ledger().callers, clock=clock, load=fake_load) as engine:
+            engine.driver.roles.add("two")
+            await engine.install(Installation(flow.flow, {"one": flow.shares["one"]}, ()))
+            started = await engine.start("h", "choreograph", {}, run="r1")
+            assert await engine.until(started.run) == "waits"
+            assert ["not installed" in row.parked for row in engine.store.parked()] == [True]
+            await engine.install(Installation(flow.flow, {"two": flow.shares["two"]}, ()))
+            assert await engine.until("r1") == "completed"
+            assert engine.store.parked() == [] and engine.dead() == []
+
+    run_virtual(main)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_scenario_55_a_store_from_an_old_backup_repeats_keys_and_no_effects(mode: str, tmp_path: Path) -> None:
+    """All services of one store go back together; what they do again they do under the same keys."""
+    installed = subject(A + WAIT + A.replace("step a", "step more")).installation(mode)
+    ledger, path = Ledger(lambda request: Ok({"n": 1})), str(tmp_path / "s.db")
+
+    async def life(clock: VirtualClock, send: bool) -> str:
+        async with Engine.open(path, callers=ledger.callers, clock=clock) as engine:
+            await engine.install(installed)
+            await engine.start(installed.flow.hash, mode, small.INPUT, run="r1")
+            await engine.resume()
+            if send:
+                await engine.send("b.told", {"id": "o-1", "n": 1}, id="e1")
+            return await engine.until("r1")
+
+    assert run_virtual(lambda clock: life(clock, False)) == "waits"
+    backup = Path(path).read_bytes()
+    assert run_virtual(lambda clock: life(clock, True)) == "completed"
+    for left in tmp_path.glob("s.db-*"):
+        left.unlink()
+    Path(path).write_bytes(backup)
+    assert run_virtual(lambda clock: life(clock, True)) == "completed"
+    assert sorted(ledger.by_key().values()) == [1, 2], "the step after the wait, again under its key"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_scenario_58_a_caller_that_never_comes_back_is_given_up(mode: str) -> None:
+    begun: list[int] = []
+
+    class Hangs:
+        async def call(self, request: Request) -> Any:
+            begun.append(request.attempt)
+            await asyncio.Event().wait()
+
+    installed = subject("step a = a.act(id: id) { compensate none timeout 2s }").installation(mode)
+
+    async def main(clock: VirtualClock) -> str:
+        async with Engine.open("memory", callers=lambda setting: Hangs(), clock=clock) as engine:
+            await engine.install(installed)
+            await engine.start(installed.flow.hash, mode, small.INPUT, run="r1")
+            return await engine.until("r1", follow=True)
+
+    assert run_virtual(main) == "failed"
+    assert begun == [1, 2, 3]
