@@ -23,7 +23,7 @@ from tests.verify.flows import subject
 
 ROOT = Path(__file__).parents[2]
 SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal()))
-CHUNKS, FLOWS, SEEDS = 8, 10, 25  # 2,000 seeds
+CHUNKS, FLOWS, SEEDS = 8, 10, 25  # 2,000 seeds, each in both modes
 EXPECTED = {  # every kind of fault, and in which it may be looked for
     "kill", "crash before-commit", "crash after-commit", "crash before-effect", "crash after-effect", "crash after-publish",
     "crash before-mark-sent", "crash before-ack", "disk full", "duplicate", "delay", "loss", "reorder", "clock skew",
