@@ -9,6 +9,7 @@ milliseconds, and the order of what happens does not depend on how fast the mach
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -21,8 +22,8 @@ EPOCH = 1_767_225_600_000
 """2026-01-01T00:00:00Z, where virtual time begins unless told otherwise."""
 
 RESOLUTION = 1e-6
-"""Seconds of virtual time that count as none: far from its beginning a float knows no less, and a timer that is due
-exactly now would never be seen to be due."""
+"""Seconds of virtual time that count as none, or more where a float knows no less, thousands of years from its beginning:
+a timer that is due exactly now would never be seen to be due."""
 
 LONGEST = 60_000  # milliseconds after which a sleeper looks at the clock again: somebody may have set it
 
@@ -41,7 +42,11 @@ class SystemClock:
     async def sleep_until(self, due: int) -> None:
         """Return at `due` or later, never earlier."""
         while (left := due - self.now()) > 0:
-            await asyncio.sleep(min(left, LONGEST) / 1000)
+            await asyncio.sleep(self.nap(left))
+
+    def nap(self, left: int) -> float:
+        """At most a minute."""
+        return min(left, LONGEST) / 1000
 
     def real(self) -> AbstractContextManager[None]:
         """Hold this around the user's own code. Real time passes anyway."""
@@ -62,7 +67,11 @@ class VirtualClock:
     async def sleep_until(self, due: int) -> None:
         """Return at `due` or later, never earlier."""
         while (left := due - self.now()) > 0:
-            await asyncio.sleep(left / 1000)
+            await asyncio.sleep(self.nap(left))
+
+    def nap(self, left: int) -> float:
+        """All of it, for nobody sets this clock: thousands of years would be billions of minutes."""
+        return left / 1000
 
     @contextmanager
     def real(self) -> Iterator[None]:
@@ -96,6 +105,12 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self.moved
+
+    def jump(self, timeout: float) -> None:
+        """Move on to what is due next: the loop itself never sleeps longer than a day at once."""
+        scheduled: list[asyncio.TimerHandle] = self._scheduled  # type: ignore[attr-defined]
+        self.moved = max(self.moved + timeout, scheduled[0].when() if scheduled else 0.0)
+        self._clock_resolution = max(RESOLUTION, math.ulp(self.moved))
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:  # type: ignore[override]
         self.outside += 1
@@ -132,7 +147,7 @@ class _JumpingSelector(selectors.BaseSelector):
             return ready
         if timeout is None:
             raise Stalled("nothing is left to happen, and somebody waits for it")
-        self._loop.moved += timeout
+        self._loop.jump(timeout)
         return []
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:

@@ -25,7 +25,6 @@ from flowlang.lifecycle import OVER, run_after
 from flowlang.runtime import failpoint
 from flowlang.runtime.bus import Bus
 from flowlang.runtime.calls import Known, Open, note, recorded, with_rows
-from flowlang.runtime.clock import LONGEST
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
@@ -134,7 +133,7 @@ class Driver:
         left = due - self.clock.now()
         if left <= 0:
             return self.do(act)
-        self._loop.call_later(min(left, LONGEST) / 1000, self.at, due, act)
+        self._loop.call_later(self.clock.nap(left), self.at, due, act)
 
     async def submit(self, act: Callable[[], T]) -> T:
         """What `act` returns or raises inside a turn, after its commit. A refusal must be raised before `act` writes."""

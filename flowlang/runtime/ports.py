@@ -54,3 +54,7 @@ class Clock(Protocol):
     async def sleep_until(self, due: int) -> None:
         """Return at `due` or later, never earlier."""
         ...
+
+    def nap(self, left: int) -> float:
+        """The seconds to sleep at once when `left` milliseconds are left: a clock that may be set is looked at again."""
+        ...

@@ -1,7 +1,7 @@
 """The timers of blocks: on the disk and in one heap, with one alarm for the earliest; never early.
 
 The alarm is only a hint. Whether a timer is due is asked of the clock that decides, so one that was set back makes timers
-wait, and the loop looks again at least once a minute in case it was set forward.
+wait, and the loop looks again as often as the clock wants it (once a minute), in case it was set forward.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import heapq
 from typing import TYPE_CHECKING
 
 from flowlang import event
-from flowlang.runtime.clock import LONGEST
 from flowlang.runtime.store import TimerRow
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class Timers:
         if self._heap:
             left = self._heap[0][0] - self._driver.now()
             loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(min(max(left, 0), LONGEST) / 1000, self._ring)
+            self._alarm = loop.call_later(self._driver.clock.nap(max(left, 0)), self._ring)
 
     def silence(self) -> None:
         """No alarm rings any more."""

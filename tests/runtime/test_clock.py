@@ -33,6 +33,25 @@ def test_a_sleeper_never_wakes_early(due: int) -> None:
     assert run_virtual(main) == EPOCH + due
 
 
+def test_thousands_of_years_are_one_jump() -> None:
+    far = EPOCH + 250_000_000_000_000
+
+    async def main(clock: VirtualClock) -> int:
+        turns = 0
+
+        def turn() -> None:
+            nonlocal turns
+            turns += 1
+
+        loop = asyncio.get_running_loop()
+        loop.call_later(clock.nap(far - EPOCH) - 1, turn)
+        await clock.sleep_until(far)
+        assert clock.now() >= far
+        return turns
+
+    assert run_virtual(main) == 1
+
+
 def test_time_stands_still_while_something_is_ready() -> None:
     async def main(clock: VirtualClock) -> set[int]:
         sleeper = asyncio.create_task(asyncio.sleep(1))

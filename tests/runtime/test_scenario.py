@@ -519,6 +519,9 @@ class Clock:
     async def sleep_until(self, due: int) -> None:
         self.time = max(self.time, due)
 
+    def nap(self, left: int) -> float:
+        return left / 1000
+
 
 def request(path: str = "order/charge", kind: str = "do", answered: int = 0, timeout: int = 30_000) -> Request:
     operation = next(site.operation for site in sites_of(ORDER) if (site.path, site.kind) == (path, kind))
