@@ -123,10 +123,12 @@ def _union(members: tuple[Any, ...], data: Json) -> Any:
 
 
 def _tuple(items: tuple[Any, ...], data: Json) -> Any:
-    _require(isinstance(data, list), f"{data!r} is no list")
+    if not isinstance(data, list):  # words for a list that is one would be as long as all that is in it
+        raise Misshapen(f"{data!r} is no list")
     if len(items) == 2 and items[1] is Ellipsis:
         return tuple(from_data(items[0], item) for item in data)
-    _require(len(items) == len(data), f"{data!r} has not {len(items)} parts")
+    if len(items) != len(data):
+        raise Misshapen(f"{data!r} has not {len(items)} parts")
     return tuple(from_data(item, value) for item, value in zip(items, data, strict=True))
 
 

@@ -217,7 +217,7 @@ def _call(run: str, item: Item, now: int) -> str:
     why = f": {_error(item.last)}" if isinstance(item.last, Failed | Unknown) else ""
     match item.state:
         case "stuck":
-            words = "retry|skip|done" if item.call.kind == "undo" else "retry|done|fail"
+            words = _answers(item)
             return f"{name} is stuck after {tried}{why}\n    say how it goes on: flowlang resolve {run} {item.call.path} {words}"
         case "backoff":
             return f"{name} is tried again in {elapsed(max(item.due - now, 0))}, after {tried}{why}"
@@ -227,6 +227,14 @@ def _call(run: str, item: Item, now: int) -> str:
             return f"{name} is about to be called"
         case _:
             return ""
+
+
+def _answers(item: Item) -> str:
+    """What an operator may say of a stuck call: nothing takes the failure of a step that follows a commit."""
+    if item.call.kind == "undo":
+        return "retry|skip|done"
+    policy = item.call.policy
+    return "retry|done" if policy.firm and not policy.lets else "retry|done|fail"
 
 
 def _error(result: Failed | Unknown) -> str:

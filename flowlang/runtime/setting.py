@@ -10,6 +10,7 @@ from typing import Protocol
 
 from flowlang.declared import Operation
 from flowlang.event import Input
+from flowlang.place import bare
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Share, share_of
 from flowlang.runtime.store import Recorded, RuntimeRefusal
@@ -24,6 +25,10 @@ class RealClock(Protocol):
 
     async def sleep_until(self, due: int) -> None:
         """Return at `due` or later, never earlier."""
+        ...
+
+    def nap(self, left: int) -> float:
+        """The seconds to sleep at once when `left` milliseconds are left: a clock that may be set is looked at again."""
         ...
 
     def real(self) -> AbstractContextManager[None]:
@@ -74,8 +79,8 @@ NO_CRASH = Crash()
 
 
 def names(step: str, path: str) -> bool:
-    """Whether a user who says `step` means the block `path`."""
-    return path == step or path.endswith(f"/{step}")
+    """Whether a user who says `step` means the block `path`. In a loop `[]` is any item, and no `#` any attempt."""
+    return any(one == step or one.endswith(f"/{step}") for one in (path, bare(path)))
 
 
 @dataclass(frozen=True, slots=True)

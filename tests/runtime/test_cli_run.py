@@ -556,6 +556,13 @@ def test_a_run_that_was_killed_goes_on_under_the_same_key(do: Do, project: Path,
     assert keys == [said.report["effects"][0]["key"]]
 
 
+@pytest.mark.parametrize("option", ["--crash-before", "--crash-after"])
+def test_a_crash_at_a_place_that_is_no_step_is_refused(do: Do, option: str) -> None:
+    said = do("run", "order.flow", *SET, option, "chrge")
+    assert said.status == 2
+    assert said.err == f"error: {option}: `chrge` is no step of the flow; did you mean `charge`?\n"
+
+
 @pytest.mark.parametrize("place", ["after-publish", "before-mark-sent"])
 def test_a_choreographed_run_that_was_killed_with_a_message_on_its_way_does_not_just_wait(do: Do, place: str) -> None:
     words = ["run", "order.flow", "--mode", "choreograph", *SET]
