@@ -24,6 +24,7 @@ from flowlang.verify.terms import (
     Known,
     Scope,
     Terms,
+    binary,
     literal,
     name,
     ref,
@@ -44,7 +45,7 @@ BLOCKS = {  # how often each kind of block, and the places in it where statement
     "race": (6, ("race arm", "race after")),
     "each": (5, ("each",)),
     "parallel": (6, ("parallel",)),
-    "repeat": (7, ("repeat", "repeat else")),
+    "repeat": (9, ("repeat", "repeat else")),
     "catch": (7, ("catch body", "catch handler")),
     "retry": (5, ("retry body",)),
     "interrupt": (6, ("interrupt body", "interrupt handler")),
@@ -489,9 +490,11 @@ class _Maker:
                 body += self.following(one, inside.plus(names))
         seen = (*here.names, *known, *(() if ended else names))
         until, most = self.terms.guard(seen), tree.Count(1 + self.choices.below(3), SPAN)
-        if carried and self.choices.chance(60):
+        if carried and self.choices.chance(50):
             until = self.terms.guard((known[0],))
-        every = self.terms.time(seen) if self.choices.chance(50) else None
+        elif self.choices.chance(25):
+            until = binary(select(ref("order"), "n"), ">", literal(9))  # never
+        every = self.terms.time(seen) if self.choices.chance(60) else None
         otherwise: tree.Block | None = None
         added = names
         wanted = self.pair is not None and self.pair.place == "repeat else"
