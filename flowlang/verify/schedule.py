@@ -139,6 +139,7 @@ class Odds:
     cancel: int = 25
     halted: int = 60  # of the calls that a hint finds in a back-off or not yet begun
     echoed: int = 30  # of what the run publishes comes back to it
+    stuck_undo: int = 3
 
 
 @dataclass(slots=True)
@@ -208,7 +209,7 @@ class Schedule:
         key = self.rng.choice(sorted(self.calls))
         role, path, kind = key
         del self.calls[key]
-        if self.percent(self.odds.stuck):
+        if self.percent(self.odds.stuck if kind == "do" else self.odds.stuck_undo):
             error = event.Error("HandlerError", "a bug", path)
             self.feed(role, event.Stuck(self.at, path, kind, 3, error, (event.Unknown(error),)))
             self.stuck.append(key)

@@ -58,7 +58,7 @@ def measured(
     """One run with real data, in which the step `fail` fails, an event comes when it is waited for, or a timer ends."""
     ready: Prepared = prepare(made)
     mode, counted = counting(mode_of(ready))
-    schedule = Schedule(ready, mode, random.Random(0), {"id": "o-1", "n": 1}, [], Odds(0, 0, 0, 0, 0, 0))
+    schedule = Schedule(ready, mode, random.Random(0), {"id": "o-1", "n": 1}, [], Odds(0, 0, 0, 0, 0, 0, 0, 0))
     player = Player(schedule, {fail: failing()} if fail else {}, set())
     schedule.feed(mode.owner, event.Start(schedule.at, (("id", "o-1"), ("n", 1))))
     player.go()

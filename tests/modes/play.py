@@ -139,7 +139,7 @@ def players(lowered: ir.Flow, held: tuple[str, ...] = (), n: int = 1, **answers:
     """The flow, started in both modes and run as far as it goes by itself. `undo_x` in `answers` is `x:undo`."""
     found = []
     for mode in (Orchestrated(prepare(lowered)), Choreographed(prepare(lowered))):
-        quiet = Odds(0, 0, 0, 0, 0, 0)
+        quiet = Odds(0, 0, 0, 0, 0, 0, 0, 0)
         schedule = Schedule(prepare(lowered), mode, random.Random(0), {"id": "o-1", "n": n}, [], quiet)
         said = {f"{k[5:]}:undo" if k.startswith("undo_") else k: v for k, v in answers.items()}
         player = Player(schedule, said, set(held))
