@@ -249,7 +249,7 @@ class _Drawing:
         label = f"for each {each.variable} in {self.text(each.items)}"
         about = lines(each.doc, label, how, *yields, decided(each.at), each.path)
         frame = Scope(each.path, label, "", about, "loop", how)
-        return self.framed(frame, lambda: self.block(each.body, ends), ends)
+        return self.framed(frame, lambda: self.block(each.body, ends), ends) or ends  # a list may be empty
 
     def repeat(self, repeat: ir.Repeat, ends: _Ends) -> _Ends:
         carried = ", ".join(f"{one.name} = {one.first.text}" for one in repeat.carried)
