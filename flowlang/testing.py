@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +30,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from flowlang.declared import Operation
     from flowlang.event import Outcome, Result, Value
     from flowlang.runtime.engine import Engine
     from flowlang.runtime.ports import Caller, Request
@@ -68,14 +69,13 @@ class FlowEnv:
     """One flow in one mode, with a virtual clock, an engine over a store in memory, and stand-ins."""
 
     def __init__(self, file: str, mode: str) -> None:
-        from flowlang.runtime.clock import EPOCH, VirtualClock, _VirtualLoop
+        from flowlang.runtime.clock import virtual
 
         self.mode = mode
         self.flow, self._hash, self._tables = _built(file, mode)
         self._wanted: dict[str, list[_Wanted]] = {}
-        loop = _VirtualLoop()
-        self._runner = asyncio.Runner(loop_factory=lambda: loop)
-        self._clock = VirtualClock(loop, EPOCH)
+        self._time = ExitStack()
+        self._runner, self._clock = self._time.enter_context(virtual())
         self._stack = AsyncExitStack()
         self._engine: Engine = self._do(self._open())
         self._runs: list[Run] = []
@@ -84,17 +84,39 @@ class FlowEnv:
 
     def answer(self, where: str, value: Any, times: int | None = None) -> None:
         """Let an operation (`payments.charge`), a step (`charge`) or a compensation (`charge:undo`) answer with `value`."""
+        from flowlang.schema import conformer
+        from flowlang.values import from_python
+
+        for operation in self._answered_at(where):
+            problems = conformer(operation.output)(from_python(value))[1]
+            if problems:
+                pytest.fail(f"`{operation.service}.{operation.name}` can't answer so: {'; '.join(problems)}")
         self._wanted.setdefault(where, []).append(_Wanted(value=value, left=times))
 
     def fail(self, where: str, error: str = "Timeout", times: int | None = None, data: Any = None) -> None:
         """Let it fail with a declared error, or with `Timeout`, `Unavailable`, or `crash` for a bug of the handler."""
+        from flowlang.runtime.answer import UNCERTAIN
+
+        for operation in self._answered_at(where):
+            if error not in (*operation.errors, *UNCERTAIN, "crash"):
+                known = ", ".join((*operation.errors, *UNCERTAIN, "crash"))
+                pytest.fail(f"`{operation.service}.{operation.name}` does not fail with `{error}`; it can with {known}")
         self._wanted.setdefault(where, []).append(_Wanted(error, data=data, left=times))
 
     def start(self, **values: Any) -> Run:
-        """Start a run with these values and let it go until it only waits. Values that do not fit fail the test."""
+        """Start a run with these values and let it go until it only waits. Values that do not fit fail the test, and so does
+        the key of another run with other values; with the same ones it is that run."""
+        from flowlang.link import Link
+        from flowlang.runtime.store import Conflict
+
         run = Run(self, f"r{len(self._runs) + 1}")
         given = _fitting(self.flow, values)
-        self._do(self._engine.start(self._hash, self.mode, given, run=run.id))
+        key = None if self.flow.key is None else Link().value(self.flow.key, given)
+        try:
+            started = self._do(self._engine.start(self._hash, self.mode, given, key=key, run=run.id))
+        except Conflict as conflict:
+            pytest.fail(str(conflict))
+        run.id = started.run
         self._runs.append(run)
         self._rest()
         return run
@@ -128,9 +150,26 @@ class FlowEnv:
     def close(self) -> None:
         """End the engine. The fixture does it."""
         self._do(self._stack.aclose())
-        self._runner.close()
+        self._time.close()
 
     # ------------------------------------------------------------ how it is done
+
+    def _answered_at(self, where: str) -> list[Operation]:
+        """The operations that a test means by `where`: none is a mistake of the test."""
+        from flowlang.diagnostic import nearest
+        from flowlang.scenario.sites import instance_of, sites_of
+
+        sites = list(sites_of(self.flow))
+        names: dict[str, list[Operation]] = {}
+        for site in sites:
+            for name in {site.place, site.place.rpartition("/")[2], site.name}:
+                names.setdefault(name, []).append(site.operation)
+        one = instance_of(sites, where)
+        found = names.get(where, [] if one is None else [one.operation])
+        if not found:
+            near = nearest(where, list(names))
+            pytest.fail(f"the flow calls nothing named `{where}`" + (f"; did you mean `{near}`?" if near else ""))
+        return found
 
     def _do(self, what: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(what)
@@ -279,14 +318,7 @@ def _fitting(flow: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
-
 def _seconds(time: str | float) -> float:
-    if not isinstance(time, str):
-        return float(time)
-    number = time.rstrip("mshdw")
-    unit = time[len(number) :]
-    if unit not in _UNITS or not number:
-        raise ValueError(f"{time!r} is no time; write `90s`, `5m`, `2d`")
-    return float(number) * _UNITS[unit]
+    from flowlang.values import Duration
+
+    return Duration.parse(time).ms / 1000 if isinstance(time, str) else float(time)

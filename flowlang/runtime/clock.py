@@ -85,13 +85,20 @@ class VirtualClock:
 
 def run_virtual(main: Callable[[VirtualClock], Awaitable[T]], start: int = EPOCH) -> T:
     """Run `main` in a loop of its own whose time is virtual and begins at `start` (milliseconds since 1970 UTC)."""
-    loop = _VirtualLoop()
+    with virtual(start) as (runner, clock):
 
-    async def enter() -> T:
-        return await main(VirtualClock(loop, start))
+        async def enter() -> T:
+            return await main(clock)
 
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
         return runner.run(enter())
+
+
+@contextmanager
+def virtual(start: int = EPOCH) -> Iterator[tuple[asyncio.Runner, VirtualClock]]:
+    """A loop whose time is virtual, for whoever runs one thing after the other in it: in between its time stands still."""
+    loop = _VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        yield runner, VirtualClock(loop, start)
 
 
 class _VirtualLoop(asyncio.SelectorEventLoop):

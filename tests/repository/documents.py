@@ -2,7 +2,7 @@
 
     ```flow NAME          a flow: written to NAME (else flow.flow) and checked without findings
     ```yaml NAME          the YAML form (begins with `document:`), a contract (`service:`) or a scenario, by its first key
-    ```python NAME        handlers: they are read as `--services` reads them
+    ```python NAME        handlers: they are read as `--services` reads them; or, as `test_NAME.py`, tests that pass
     ```console            `$ command` and what it prints; the commands of one block share a folder, `$ echo $?` the status
     ```json  ```text      JSON is read; text is not code
 

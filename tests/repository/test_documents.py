@@ -37,6 +37,8 @@ def run(block: Block, folder: Path, tmp_path: Path) -> None:
             _check(block.text, folder, block.name or "order/flow.flow")
         case "yaml":
             _yaml(block, folder)
+        case "python" if Path(block.name).name.startswith("test_"):
+            _tests(block, folder)
         case "python":
             _handlers(block, folder)
         case "json":
@@ -83,6 +85,13 @@ def _handlers(block: Block, folder: Path) -> None:
         [sys.executable, "-c", code, str(name.parent)], cwd=folder, capture_output=True, text=True, env=environment()
     )
     assert done.returncode == 0 and "error" not in done.stdout, done.stdout + done.stderr
+
+
+def _tests(block: Block, folder: Path) -> None:
+    (folder / block.name).write_text(block.text, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.name]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment())
+    assert done.returncode == 0 and " passed" in done.stdout, done.stdout + done.stderr
 
 
 def _console(block: Block, folder: Path, path: str) -> None:

@@ -18,6 +18,7 @@ GIVEN = {
     "address": "Main Street 1",
     "email": "a@example.org",
 }
+pytest_plugins = ["pytester"]
 Make = Callable[[str], FlowEnv]
 
 
@@ -74,9 +75,46 @@ def test_mistakes_of_a_test_are_told(flow_env: Make) -> None:
         env.start(ordr=GIVEN)
     with pytest.raises(pytest.fail.Exception, match="no installed flow"):
         env.send("who.knows", {})
-    with pytest.raises(ValueError, match="no time"):
+    with pytest.raises(ValueError, match="is not a duration"):
         env.advance("soon")
-    assert _seconds("1.5h") == 5400
+    assert _seconds("1h30m") == _seconds(5400) == 5400
+    for where, said in (
+        ("payments.chrge", "did you mean `payments.charge`"),
+        ("chrge:undo", "did you mean `charge:undo`"),
+    ):
+        with pytest.raises(pytest.fail.Exception, match=said):
+            env.fail(where)
+    with pytest.raises(pytest.fail.Exception, match="does not fail with `Broke`; it can with Declined, "):
+        env.fail("payments.charge", "Broke")
+    with pytest.raises(pytest.fail.Exception, match=r"`payments.charge` can't answer so: .*paymentId"):
+        env.answer("charge", {"payment": "p"})
+
+
+def test_a_start_that_is_repeated_is_the_same_run_or_a_mistake(flow_env: Make) -> None:
+    env = flow_env(ORDER)
+    run = env.start(order=GIVEN)
+    assert env.start(order=GIVEN).id == run.id
+    with pytest.raises(pytest.fail.Exception, match="with another input"):
+        env.start(order={**GIVEN, "total": 1})
+
+
+def test_pytest_finds_the_plugin_and_runs_each_test_in_both_modes(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        def test_it(flow_env):
+            env = flow_env({ORDER!r})
+            env.fail("shipping.arrange", "NoCarrier")
+            run = env.start(order={GIVEN!r})
+            assert run.error == "NoCarrier", run
+            assert run.effects == ["charge", "charge:undo", "shipment failed", "stock", "stock:undo", "validate"]
+
+        def test_slip(flow_env):
+            flow_env({ORDER!r}).fail("payments.chrge")
+        """
+    )
+    found = pytester.runpytest_inprocess("-q", "-p", "no:cacheprovider", "-p", "no:xdist")
+    found.assert_outcomes(passed=2, failed=2)
+    found.stdout.fnmatch_lines(["*test_slip?orchestrate?*", "*did you mean `payments.charge`?"])
 
 
 def test_the_plugin_is_announced_to_pytest() -> None:
