@@ -241,6 +241,8 @@ class Driver:
         for _ in range(min(len(self._todo), BATCH)):
             self._todo.popleft()()
             self.drain()
+        if self.exact and self.timers.is_due():
+            self.bus.look()  # whoever was stopped for a while finds there what others have put on it in time
         if not (self._todo or self.bus.pending()):
             self.timers.fire()
         if self._behind and self.work.has_room():

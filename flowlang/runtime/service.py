@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def serve(path: str, service: str, crash: Crash, durability: str = "full") -> None:
+async def serve(path: str, service: str, crash: Crash, durability: str = "full", given: Outside | None = None) -> None:
     """Be `service` until the parent says stop or is gone. Raises StoreError, HandlersUnusable."""
     stop = _stop_signals()
     held = await lock.take_when_free(path, service, stop.is_set)
@@ -56,7 +56,7 @@ async def serve(path: str, service: str, crash: Crash, durability: str = "full")
         return
     store = open_store(path, durability=durability)
     try:
-        outside = Outside(callers, SystemClock(), crash=crash)
+        outside = given or Outside(callers, SystemClock(), crash=crash)
         async with running(store, outside, (service,), expires=False) as driver:
             driver.exact = True
             await driver.submit(driver.take_up)

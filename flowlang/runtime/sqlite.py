@@ -68,12 +68,15 @@ def _look_first(path: str, write: bool) -> None:
             raise StoreError(f"there is no store at `{path}`")
         if not os.path.isfile(path):  # a pipe would keep us waiting for whoever writes into it
             raise StoreRefused(f"`{path}` is no file that a store could be in")
+        has_log = os.path.exists(
+            f"{path}-wal"
+        )  # before the head: whoever makes the store at this moment makes the head first
         with open(path, "rb") as file:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)
     except OSError as error:
         raise StoreError(f"the store `{path}` can't be opened: {error.strerror}") from error
-    if not head and not os.path.exists(f"{path}-wal"):
+    if not head and not has_log:
         return
     _check_head(path, head, size)
 

@@ -32,6 +32,10 @@ class Timers:
         """Whether some block waits for a timer."""
         return bool(self._due)
 
+    def is_due(self) -> bool:
+        """Whether a block is to be woken now."""
+        return bool(self._heap) and self._heap[0][0] <= self._driver.now()
+
     def remember(self, timer: TimerRow) -> None:
         """A timer that is on the disk, or will be with this turn."""
         key = (timer.role, timer.run, timer.path)
@@ -76,7 +80,7 @@ class Timers:
             self._alarm = None
 
     def _ring(self) -> None:
-        if self._heap and self._heap[0][0] <= self._driver.now():
+        if self.is_due():
             self._driver.schedule()
         else:
             self.set_alarm()

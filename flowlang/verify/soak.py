@@ -142,6 +142,37 @@ def kills(mine: State) -> Iterator[None]:
         mine["flow"] = number + 1
 
 
+def examples(mine: State) -> Iterator[None]:
+    """Every place, every pass, every process, of every scenario of every example, in every layout."""
+    every = json.loads(_of_project("soak.crashes", "--list").stdout)
+    while mine.get("next", 0) < len(every):
+        case, mode, place = every[mine.get("next", 0)]
+        words = ("--case", case, "--mode", mode, "--place", place, "--every", "1", "--runs", "2")
+        done = _of_project("soak.crashes", *words)
+        found: State = json.loads(done.stdout) if done.stdout else {"kills": 0, "effects": 0, "broken": [done.stderr]}
+        mine["n"] += found["kills"]
+        mine["effects"] = mine.get("effects", 0) + found["effects"]
+        mine["broken"] += [f"{' '.join(words)}: {why}" for why in found["broken"]]
+        mine["next"] = mine.get("next", 0) + 1
+        mine["of"] = len(every)
+        yield
+
+
+def recovery(mine: State) -> Iterator[None]:
+    """From the start of a process to its first call, with 10,000 runs open; three times a soak."""
+    for _ in range(3):
+        done = _of_project("soak.recovery")
+        mine["n"] += 1
+        mine["worst"] = max(mine.get("worst", 0), round(float(done.stdout) * 1000))
+        yield
+
+
+def _of_project(*words: str) -> subprocess.CompletedProcess[str]:
+    """A tool that needs the examples, which lie beside the package and not in it."""
+    root = Path(__file__).parents[2]
+    return subprocess.run([sys.executable, "-m", *words], cwd=root, capture_output=True, text=True, check=False)
+
+
 def mutants(mine: State) -> Iterator[None]:
     """Every planted mistake."""
     for mutant in MUTANTS[mine["n"] :]:
@@ -160,6 +191,8 @@ PROOFS: dict[str, Callable[[State], Iterator[None]]] = {
     "flows": flows,
     "crashes": crashes,
     "kills": kills,
+    "examples": examples,
+    "recovery": recovery,
 }
 
 _STEPS = "\n".join(f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}" for s in "abc")
@@ -193,6 +226,12 @@ def page(state: State) -> str:
         ("exhaustive failpoint crashes, real processes", "crashes", "{n:,} points, {effects:,} effects"),
         ("random kill -9, real processes, three layouts", "kills", "{n:,} kills, {effects:,} effects"),
         (
+            "exhaustive failpoint crashes, examples in their scenarios, three layouts",
+            "examples",
+            "{n:,} points ({next} of {of} places done), {effects:,} effects",
+        ),
+        ("recovery of 10,000 open runs, to the first call", "recovery", "{n:,} starts, worst {worst:,} ms"),
+        (
             "simulated histories, all faults, both modes",
             "simulations",
             "{n:,} seeds, {faults:,} faults, {effects:,} effects",
@@ -219,7 +258,16 @@ def page(state: State) -> str:
         if mine is None or not mine["n"]:
             lines.append(f"| {title} | nothing yet | unknown |")
             continue
-        known = {"effects": 0, "faults": 0, "runs": 0, "complete": 0, "worlds": 0} | mine
+        known = {
+            "effects": 0,
+            "faults": 0,
+            "runs": 0,
+            "complete": 0,
+            "worlds": 0,
+            "next": 0,
+            "of": 0,
+            "worst": 0,
+        } | mine
         lines.append(f"| {title} | {said.format(**known)} | {len(mine['broken'])} of {mine['n']:,} |")
     lines += ["", f"Seeds: histories 0 to n, each in both modes; kills {_kinds()}.", f"Versions: {_versions()}.", ""]
     trials = state.get("mutants", {}).get("trials", {})

@@ -218,3 +218,24 @@ def test_only_what_was_asked_for_goes_on(tmp_path: Path) -> None:
 
     run_virtual(first)
     run_virtual(second)
+
+
+def test_who_was_stopped_past_a_deadline_sees_first_what_others_have_put_on_the_bus_in_time(tmp_path: Path) -> None:
+    """A service process that SIGSTOP held: when it goes on, its timer is overdue, and the event lies there unseen."""
+
+    async def play(clock: VirtualClock) -> list[str]:
+        async with Engine.open(str(tmp_path / "s.db"), callers=Ledger().callers, clock=clock, load=load) as engine:
+            await engine.install(service("one", one=["wait:T:v", "a"], two=["b"]))
+            await engine.start("h", "choreograph", {}, run="r1")
+            assert await engine.until("r1") == "waits"
+            engine.driver.exact = True  # as in a process of its own
+            engine.driver.roles.discard("one")  # somebody else puts the event there, unseen by us
+            await engine.send("T", {"id": "v"}, id="e1")
+            engine.driver.roles.add("one")
+            await clock.sleep_until(clock.now() + 10 * 3_600_000)
+            assert await engine.until("r1") == "completed"
+            return [id for id, _, _ in engine.store.journal("one", "r1")]
+
+    ids = run_virtual(play)
+    assert "arrived:flow/wait0:e1" in ids
+    assert not any(id.startswith("fired") for id in ids)

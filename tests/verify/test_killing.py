@@ -1,0 +1,50 @@
+"""Real `kill -9` of examples in the worlds of their scenarios: with failures, events, and days that pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flowlang.runtime import failpoint
+
+ROOT = Path(__file__).parents[2]
+SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal()))
+
+
+def crashes(case: str, mode: str, *words: str) -> dict[str, Any]:
+    """What the harness says; it forks, so it is a process of its own."""
+    command = [sys.executable, "-m", "soak.crashes", "--case", case, "--mode", mode, "--seed", str(SEED), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    points = found["points"]
+    print(f"FLOWLANG_SEED={SEED} {case} {mode}: {len(points)} points, {found['kills']} kills", {**found, "points": 0})
+    assert found["broken"] == [], f"FLOWLANG_SEED={SEED}"
+    assert done.returncode == 0, done.stderr
+    assert found["kills"] == sum(points.values()) > 0, "nobody was killed, so nothing was shown"
+    return found
+
+
+def test_each_process_of_a_choreography_dies_at_its_first_pass_of_every_place() -> None:
+    found = crashes("image_convert/all_well", "choreograph", "--runs", "2", "--every", "1000")
+    for service in ("converter", "storage"):
+        mine = [point.split(" ") for point in found["points"] if f" {service} " in point]
+        assert {place for _, _, place, _ in mine} == set(failpoint.PLACES)
+    assert found["asked again"] > 0, "no effect was ever made whose result was lost"
+
+
+def test_an_undoing_survives_its_engine() -> None:
+    found = crashes("order/no_carrier", "orchestrate", "--runs", "2", "--every", "4")
+    assert set(found["statuses"]) == {"failed"}
+    assert found["kills"] >= 10
+
+
+def test_days_pass_while_processes_die_at_any_moment() -> None:
+    found = crashes("order/all_well", "choreograph", "--runs", "3", "--random", "10")
+    assert found["kills"] == 10
+    assert found["statuses"]["completed"] > 0
