@@ -51,8 +51,28 @@ class _NotPlain(Exception):
 
 def compiled(schema: Any, document: Document, full: Callable[[Any], Callable[[Any], Any]]) -> tuple[Quick, Quick]:
     """`look` and `take` of a schema. `full` makes the closure of a part that is not plain: from a value to what fits, or
-    DOUBT."""
-    return _Code(document, full, False).function(schema), _Code(document, full, True).function(schema)
+    DOUBT. Each is compiled when it is asked for the second time: most of the schemas that a `check` holds something against
+    are asked once, and the long way is then the shorter one."""
+    look, take = _Code(document, full, False), _Code(document, full, True)
+    return _later(lambda: look.function(schema)), _later(lambda: take.function(schema))
+
+
+def _later(make: Callable[[], Quick]) -> Quick:
+    """What `make` makes, from the second use on; DOUBT at the first."""
+    asked = 0
+    made: Quick | None = None
+
+    def quick(thing: Any, left: list[int]) -> Any:
+        nonlocal asked, made
+        if made is not None:
+            return made(thing, left)
+        asked += 1
+        if asked == 1:
+            return DOUBT
+        made = make()
+        return made(thing, left)
+
+    return quick
 
 
 def valued(thing: Any) -> Any:
