@@ -62,7 +62,7 @@ def test_11_of_two_drivers_that_take_in_the_same_thing_one_wins_and_the_other_do
     run_virtual(main)
 
 
-@pytest.mark.parametrize("body", [BOTH + C, f"scope s {{ {A} {B} }} catch as e -> {{ {C} }} ", f"{A} commit {B}"])
+@pytest.mark.parametrize("body", [BOTH, f"fork {{ {A} {B} }} join any ", f"{A} commit {B}"])
 def test_12_the_events_of_a_run_come_in_any_order(mode: str, body: str) -> None:
     found = every_order(mode, body)
     assert found.worlds > 10 and found.ends["completed"] and found.ends["cancelled"]
@@ -224,4 +224,3 @@ def test_20_of_two_that_end_at_once_one_wins_and_the_other_is_undone_as_lost(
     assert sorted(calls(outcome)) == sorted([f"{winner} ok", f"{loser} ok", f"{loser}:undo ok", "c ok"])
     undone = next(call for call in outcome.calls if call.id.kind == "undo")
     assert undone.reason is not None and undone.reason.kind == "lost"
-    assert every_order(mode, f"fork {{ {A} {B} }} join any").ends["completed"] >= 2
