@@ -184,10 +184,16 @@ def known_of(store: SqliteStore, row: RunRow) -> Known:
 
 def waiting(store: SqliteStore, run: str, now: int) -> Iterator[str]:
     """Why a run does not go on by itself just now, a sentence for each reason."""
-    for row in view.steps(store, run):
+    called = view.steps(store, run)
+    for row in called:
         said = _call(run, row.item, now)
         if said:
             yield said
+    if view.run(store, run).status == "stuck":
+        calls = {(row.item.call.path, row.item.call.kind) for row in called if row.item.state == "stuck"}
+        for path, kind in view.stuck(store, run):
+            if (path, kind) not in calls:
+                yield _uncalled(run, path, kind)
     due = {timer.path: timer.due for timer in view.timers(store, run)}
     waits = view.waits(store, run)
     for wait in waits:
@@ -218,7 +224,7 @@ def _call(run: str, item: Item, now: int) -> str:
     match item.state:
         case "stuck":
             words = _answers(item)
-            return f"{name} is stuck after {tried}{why}\n    say how it goes on: flowlang resolve {run} {item.call.path} {words}"
+            return f"{name} is stuck after {tried}{why}\n    {_say(run, item.call.path, words)}"
         case "backoff":
             return f"{name} is tried again in {elapsed(max(item.due - now, 0))}, after {tried}{why}"
         case "running":
@@ -227,6 +233,20 @@ def _call(run: str, item: Item, now: int) -> str:
             return f"{name} is about to be called"
         case _:
             return ""
+
+
+def _uncalled(run: str, path: str, kind: str) -> str:
+    """A block that is stuck without a call, since what it needs for one can't be evaluated."""
+    if not kind:
+        return f"{path} is stuck: it can't be evaluated, and no word of an operator changes that"
+    name, words = ("the compensation of ", "skip|done") if kind == "undo" else ("", "done")
+    return (
+        f"{name}{path} is stuck: its arguments can't be evaluated, so it can't be called\n    {_say(run, path, words)}"
+    )
+
+
+def _say(run: str, path: str, words: str) -> str:
+    return f"say how it goes on: flowlang resolve {run} {path} {words}"
 
 
 def _answers(item: Item) -> str:

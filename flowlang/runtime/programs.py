@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowlang import place, shape, table
-from flowlang.cell import StepCell
 from flowlang.declared import EventType, Operation
 from flowlang.event import Effect, Input, Value
 from flowlang.expression.tree import Expression
@@ -153,17 +152,11 @@ def _central(hash: str, role: str, data: Any) -> Share:
 def _service(hash: str, role: str, data: Any) -> Share:
     from flowlang.choreograph import machine
     from flowlang.choreograph.program import load
-    from flowlang.choreograph.state import DoCell
 
     held = table.from_data(data)
 
     def stuck(_: Program, state: State) -> list[tuple[str, str]]:
-        return [
-            found
-            for key, cell in state.cells.items()
-            if isinstance(cell, DoCell)
-            for found in _stuck(place.instance(*key), cell.step)
-        ]
+        return [found for key, cell in state.cells.items() for found in _stuck(place.instance(*key), cell)]
 
     service = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.closed), (machine.Unheard,))
     operations = _operations(
@@ -174,8 +167,18 @@ def _service(hash: str, role: str, data: Any) -> Share:
     return Share(hash, "choreograph", role, held.flow, service, load(held), operations)
 
 
-def _stuck(path: str, cell: StepCell) -> list[tuple[str, str]]:
-    return [(path, cell.kind)] if cell.state == "stuck" else [(path, "undo")] if cell.state == "stuck_undo" else []
+def _stuck(path: str, cell: object) -> list[tuple[str, str]]:
+    from flowlang.choreograph.state import DoCell, ParkedCell
+
+    match cell:
+        case DoCell(step=step) if step.state == "stuck":
+            return [(path, step.kind)]
+        case DoCell(step=step) if step.state == "stuck_undo":
+            return [(path, "undo")]
+        case ParkedCell():
+            return [(path, "")]  # no call of it is stuck
+        case _:
+            return []
 
 
 def _operations(used: Iterable[tuple[Operation, Operation | None]]) -> dict[tuple[str, str], Operation]:

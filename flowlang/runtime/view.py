@@ -87,6 +87,16 @@ def steps(store: SqliteStore, id: str, load: Callable[[str, str, str, str], Shar
     return sorted(rows, key=lambda row: (row.created, row.item.call.path))
 
 
+def stuck(store: SqliteStore, id: str) -> list[tuple[str, str]]:
+    """The blocks of a run that can't go on by themselves, as (path, kind); kind "" where no operator can help."""
+    found = folded(store, id)
+    return sorted(
+        block
+        for role, share in found.shares.items()
+        for block in share.machine.stuck(share.program, found.states[role])
+    )
+
+
 def waits(store: SqliteStore, id: str) -> list[WaitRow]:
     """The events that a run waits for."""
     return store.waits(id)

@@ -542,6 +542,49 @@ def test_the_same_key_and_input_is_the_same_run_and_another_input_a_conflict(do:
     assert first in other.err
 
 
+UNCALLED = """\
+use contracts "contracts/*.yaml"
+
+flow uncalled(n: int) {
+  step charge = payments.charge(orderId: "o-1", amount: 5) {
+    compensate payments.refund(orderId: string(10 / (n - 1)))
+  }
+  switch { case n == 1 -> fail No("one") else -> {} }
+  commit
+  step shipment = shipping.arrange(orderId: string(10 / (n - 2)))
+  let left = 10 / (n - 3)
+  step tell = mail.send(to: string(left))
+}
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("n", "path", "why", "words"),
+    [
+        (
+            1,
+            "charge",
+            "the compensation of {} is stuck: its arguments can't be evaluated, so it can't be called",
+            "skip|done",
+        ),
+        (2, "shipment", "{} is stuck: its arguments can't be evaluated, so it can't be called", "done"),
+        (3, "left", "{} is stuck: it can't be evaluated, and no word of an operator changes that", ""),
+    ],
+)
+def test_what_is_stuck_without_a_call_is_shown(
+    do: Do, project: Path, mode: str, n: int, path: str, why: str, words: str
+) -> None:
+    project.joinpath("uncalled.flow").write_text(UNCALLED)
+    said = do("run", "uncalled.flow", "--mode", mode, "--set", f"n={n}")
+    assert said.status == 5
+    run = re.search("run ([0-9a-f]+) of uncalled", said.out)
+    assert run is not None
+    ways = f"\n    say how it goes on: flowlang resolve {run[1]} uncalled/{path} {words}" if words else ""
+    assert said.out.endswith(f"it is stuck:\n  {why.format(f'uncalled/{path}')}{ways}\n")
+    assert "can't be" in do("resolve", run[1], path, "retry").err
+
+
 # ---------------------------------------------------------------- crashes and processes
 
 
