@@ -1,4 +1,4 @@
-"""A process that is stopped, told to end, or has no room: nothing is lost, and it says so in a sentence."""
+"""A process that is stopped, killed, or has no room: nothing is lost, and it says so in a sentence."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_disk_that_fills_up_half_way_ends_the_run_with_a_sentence_and_the_next
     assert half_way > 0 or room > 120_000
 
 
-def test_an_engine_that_is_stopped_for_a_while_goes_on_and_one_that_is_told_to_end_ends_well(
+def test_an_engine_that_was_stopped_and_then_killed_leaves_all_that_the_next_one_needs(
     tmp_path: Path, folder: Path
 ) -> None:
     engine = start(tmp_path, folder, "choreograph", "processes", "hang")
