@@ -8,7 +8,7 @@ publishes them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -31,12 +31,14 @@ def draw_services(flow: ir.Flow, tables: Mapping[str, Table]) -> Picture:
 
     def edge(source: str, target: str, kind: EdgeKind, events: list[str], words: str) -> None:
         id = f"{source}->{target}" + ("" if kind == "forward" else f"~{kind}")
-        edges[id] = Edge(id, source, target, kind, ", ".join(events), words)
+        edges[id] = Edge(id, source, target, kind, _listed(events), words)
 
     if flow.start is None:
         edge(flow.name, _id(flow.owner), "forward", [], f"the run begins at {flow.owner}")
     for (source, target, kind), events in sorted(told.items(), key=lambda item: _RANK[item[0][2]]):
-        words = lines(f"{target} hears from {source}", *(f"{event} {data}".strip() for event, data in events.items()))
+        said = [f"{event} {data}".strip() for event, data in events.items()]
+        more = [f"and {len(said) - MOST} more"] if len(said) > MOST else []
+        words = lines(f"{target} hears from {source}", *said[:MOST], *more)
         edge(_id(source), _id(target), kind, list(events), words)
     for publisher in sorted({type.service for type, _ in heard} - set(tables)):
         words = f"{publisher} has no part in the flow, but publishes what others wait for"
@@ -130,10 +132,19 @@ def _service(table: Table) -> Node:
     about = lines(
         table.service,
         owner,
-        f"does {', '.join(steps)}" if steps else "",
-        f"decides and keeps {', '.join(others)}" if others else "",
+        f"does {_listed(steps)}" if steps else "",
+        f"decides and keeps {_listed(others)}" if others else "",
     )
-    return Node(_id(table.service), "service", table.service, ", ".join(steps) or owner, table.service, about)
+    return Node(_id(table.service), "service", table.service, _listed(steps) or owner, table.service, about)
+
+
+def _listed(paths: Sequence[str]) -> str:
+    """The first of them, for nobody reads a hundred in a drawing, and `dot` takes no text of more than 16,384 letters."""
+    shown, more = ", ".join(paths[:MOST]), len(paths) - MOST
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+MOST = 24
 
 
 def _id(service: str) -> str:

@@ -48,6 +48,16 @@ def tables(*rows: Row, **others: tuple[Row, ...]) -> dict[str, Table]:
     }
 
 
+def test_of_many_steps_and_events_the_first_are_listed() -> None:
+    """`dot` takes no text of more than 16,384 letters, and a child's steps have long paths."""
+    deep = [row("bank", f"f/{'r/' * 100}{n:03}", ("orders",), ("orders",)) for n in range(200)]
+    drawn = draw_services(flow("f"), tables(bank=tuple(deep)))
+    longest = max(len(text) for text in to_dot(drawn).split('"'))
+    assert longest < 16_384
+    assert any("and 176 more" in node.tooltip for node in drawn.nodes)
+    assert any("more" in edge.label for edge in drawn.edges)
+
+
 def checkout() -> Picture:
     """Two steps at services of their own, and what goes between them and the owner."""
     return draw_services(
