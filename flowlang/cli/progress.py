@@ -135,8 +135,12 @@ def told(input: Input, steps: Sequence[StepOf] = (), *, declined: bool = False) 
 
 
 def _is_undo(path: str, kind: str, steps: Sequence[StepOf]) -> bool:
-    """Whether a call undoes its step; one of a compensation block undoes others."""
-    return kind == "undo" and not any(step.undoes and key(step.path) == bare(path) for step in steps)
+    """Whether a call undoes its step, which may be another flow with steps of its own; one of a compensation block undoes
+    others."""
+    if kind != "undo":
+        return False
+    alone = any(step.undoes and key(step.path) == bare(path) for step in steps)
+    return not alone or any(key(step.path).startswith(f"{bare(path)}/") for step in steps)
 
 
 def block(path: str) -> str:

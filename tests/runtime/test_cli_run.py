@@ -542,6 +542,22 @@ def test_the_same_key_and_input_is_the_same_run_and_another_input_a_conflict(do:
     assert first in other.err
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_the_own_compensation_of_another_flow_is_shown_as_its_undoing(do: Do, project: Path, mode: str) -> None:
+    project.joinpath("pay.flow").write_text(
+        'use contracts "contracts/*.yaml"\nflow pay(id: string) {\n'
+        "  step charge = payments.charge(orderId: id, amount: 5) { compensate payments.refund(orderId: id) }\n}\n"
+    )
+    project.joinpath("buy.flow").write_text(
+        'use contracts "contracts/*.yaml"\nuse flows "pay.flow"\nflow buy(id: string) {\n'
+        "  step paid = flow.pay(id: id) { compensate payments.refund(orderId: id) }\n"
+        "  step shipment = shipping.arrange(orderId: id) { compensate none }\n}\n"
+    )
+    said = do("run", "buy.flow", "--mode", mode, "--set", "id=o-1", "--fail", "shipping.arrange=NoCarrier")
+    assert said.status == 3
+    assert [line.split()[1:] for line in said.err.splitlines() if "buy/paid " in line] == [["buy/paid", "undone"]]
+
+
 UNCALLED = """\
 use contracts "contracts/*.yaml"
 
