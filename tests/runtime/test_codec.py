@@ -35,7 +35,7 @@ messages = st.builds(
     words,
     st.lists(numbers, max_size=2).map(tuple),
     st.none() | reasons,
-    st.lists(words, max_size=2).map(tuple),
+    st.lists(st.tuples(words, st.lists(numbers, max_size=2).map(tuple)), max_size=2).map(tuple),
     causes,
     named,
 )
@@ -51,7 +51,15 @@ inputs: st.SearchStrategy[event.Input] = st.one_of(
     st.builds(event.Cancel, numbers),
 )
 policies = st.builds(
-    event.Policy, numbers, numbers, numbers, st.lists(words, max_size=2).map(tuple), numbers, st.booleans()
+    event.Policy,
+    numbers,
+    numbers,
+    numbers,
+    st.lists(words, max_size=2).map(tuple),
+    numbers,
+    st.booleans(),
+    st.booleans(),
+    st.lists(words, max_size=2).map(tuple),
 )
 calls = st.builds(event.Invoke, words, words, words, words, values, policies, st.none() | reasons, numbers, numbers)
 
