@@ -7,10 +7,9 @@ gives for the oracle in its cells.
 
 from __future__ import annotations
 
-import copy
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -46,7 +45,7 @@ class Mode(Protocol):
     owner: str
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
-    def snapshot(self) -> object: ...
+    def snapshot(self) -> str: ...
     def owner_knows(self, stuck: bool) -> bool: ...
     def outcome(self) -> Outcome: ...
     def oracle(self) -> Oracle: ...
@@ -57,11 +56,11 @@ class Prepared:
     """A flow ready to run in both modes, as often as one likes. Each form is made when it is asked for."""
 
     flow: ir.Flow
-    link: Link = field(default_factory=Link)  # for the meaning
+    link: Link = field(default_factory=Link)  # shared, so that an expression is compiled once
 
     @cached_property
     def central(self) -> central_program.Program:
-        return central_program.load(self.flow)
+        return replace(central_program.load(self.flow), link=self.link)
 
     @cached_property
     def services(self) -> dict[str, service_program.Program]:
@@ -69,7 +68,7 @@ class Prepared:
         wrong = broken(tables)
         if wrong:
             raise Disagreement("; ".join(wrong))
-        return {service: service_program.load(table) for service, table in tables.items()}
+        return {name: replace(service_program.load(table), link=self.link) for name, table in tables.items()}
 
 
 def prepare(flow: ir.Flow) -> Prepared:
@@ -88,8 +87,8 @@ class Orchestrated:
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return central_machine.advance(self.program, self.state, input)
 
-    def snapshot(self) -> object:
-        return copy.deepcopy(self.state)
+    def snapshot(self) -> str:
+        return repr(self.state)
 
     def owner_knows(self, stuck: bool) -> bool:
         return True  # it is the one that is stuck
@@ -114,8 +113,8 @@ class Choreographed:
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return service_machine.advance(self.programs[role], self.states[role], input)
 
-    def snapshot(self) -> object:
-        return copy.deepcopy(self.states)
+    def snapshot(self) -> str:
+        return repr(self.states)
 
     def owner_knows(self, stuck: bool) -> bool:
         cells = self.states[self.owner].cells.values()

@@ -18,7 +18,7 @@ from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.generate import BLOCKS, Family, flow, pairs
 from tests.modes.generated import all_of, contracts, read_again
 
-CHUNKS, FLOWS = 4, 100
+CHUNKS, FLOWS = 4, 60
 
 
 def families(chunk: int) -> Iterator[tuple[object, Family]]:
