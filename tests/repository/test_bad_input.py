@@ -82,9 +82,9 @@ TWIN = {
     "010 is ambiguous": (YAML.replace("name: f", "name: f, version: 010"), [("FL0190", 1, 48)]),
     "22:30 is a text": (YAML.replace("name: f", "name: f, version: 22:30"), []),
     "duplicate keys": (YAML + "input: { order: Order }\n", [("FL0179", 6, 1)]),
-    "60 KB of brackets": ("[" * 60_000, [("FL0184", 1, 201)]),
-    "60 KB of braces": ("{a: " * 15_000, [("FL0184", 1, 801)]),
-    "60 KB of dashes": ("- " * 30_000, [("FL0184", 1, 401)]),
+    "60 KB of brackets": ("[" * 60_000, [("FL0184", 1, 341)]),
+    "60 KB of braces": ("{a: " * 15_000, [("FL0184", 1, 1361)]),
+    "60 KB of dashes": ("- " * 30_000, [("FL0184", 1, 681)]),
     "alias bomb": (
         "a: &a [x]\n" + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise("abcdefghi")),
         [("FL0180", 1, 4)],

