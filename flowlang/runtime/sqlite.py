@@ -8,6 +8,7 @@ a whole. In a file of somebody else's nothing is touched: it is looked at read-o
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import apsw
@@ -112,7 +113,21 @@ def _prepare(connection: apsw.Connection, synchronous: str) -> None:
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     if _version(connection) == 0:
         _create(connection)
-    connection.execute("PRAGMA journal_mode = WAL")
+    _log_ahead(connection)
+
+
+def _log_ahead(connection: apsw.Connection) -> None:
+    """Take the write-ahead log. SQLite does not wait for others here, whatever the time limit for that is, so we do: the
+    processes of a choreography open their store at the same moment."""
+    until = time.monotonic() + BUSY / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except apsw.BusyError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.01)
 
 
 def _create(connection: apsw.Connection) -> None:
