@@ -7,7 +7,6 @@ scope's entry, which a failure can overtake (`wanted`); and an undo goes to the 
 
 from __future__ import annotations
 
-import hashlib
 from typing import assert_never
 
 from flowlang import event, place
@@ -27,6 +26,7 @@ from flowlang.choreograph.steps import as_data
 from flowlang.choreograph.turn import Heard, Turn, all_open, union
 from flowlang.choreograph.waits import bound, fitting, take
 from flowlang.event import CANCELLED, External, Index, Reason
+from flowlang.lifecycle import backoff_before
 from flowlang.reason import as_value, first_reason, handler_of
 from flowlang.table import AlongsideRow, CatchRow, InterruptRow, Part, Reaction, RetryRow, UndoingRow
 
@@ -244,7 +244,7 @@ def _try_again(
     cell.wanted = (attempt + 1, None, causes)
     turned = turn.hinted(row.hints, index)
     path = place.instance(further_of(row), (*index, attempt + 1))
-    delay = backoff(turn.state.run, path, row.backoff_min, row.backoff_max, attempt)
+    delay = backoff_before(turn.state.run, path, attempt + 1, row.backoff_min, row.backoff_max)
     if delay == 0:
         if cell.entry is not None or not row.start:
             _attempt(turn, row, index, cell)
@@ -253,13 +253,6 @@ def _try_again(
     else:
         cell.pause = attempt + 1
         turn.effects.append(event.SetTimer(path, turn.at + delay))
-
-
-def backoff(run: str, path: str, low: int, high: int, failed: int) -> int:
-    """Milliseconds before the attempt at `path`, when `failed` were made before it: twice as long each time, with full
-    jitter. A machine has no randomness; the hash of where it stands spreads runs just as well."""
-    drawn = int(hashlib.sha256(f"{run}|{path}".encode()).hexdigest()[:8], 16)
-    return min(high, low << min(failed - 1, 40)) * drawn >> 32
 
 
 def pause_over(turn: Turn, row: RetryRow, index: Index) -> None:
