@@ -115,7 +115,6 @@ class RepeatCell:
     after: Said = NOTHING  # what the iteration before the pause said
     late: bool = False
     turned: tuple[int, Reason] | None = None
-    undo_causes: Causes = ()
 
 
 @dataclass(slots=True)
