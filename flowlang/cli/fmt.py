@@ -12,7 +12,7 @@ import click
 
 from flowlang.check import render
 from flowlang.cli.files import STDIN, opened
-from flowlang.cli.screen import colour, data, talk
+from flowlang.cli.screen import colour, data, talk, to_stdout
 from flowlang.cli.status import DONE, FINDINGS, USAGE, Stop
 from flowlang.diagnostic import Diagnostic
 from flowlang.language import parse
@@ -46,7 +46,8 @@ def fmt(files: Sequence[str], only_check: bool) -> int:
                 data(name)
                 status = FINDINGS
         elif name == STDIN:
-            sys.stdout.write(laid_out)
+            with to_stdout() as stdout:
+                stdout.write(laid_out)
         elif laid_out != source.text:
             _replace(name, laid_out)
             talk(f"laid out {name}")

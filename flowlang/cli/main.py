@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 import click
 
-from flowlang.cli.screen import talk
+from flowlang.cli.screen import data, flush, forget, talk
 from flowlang.cli.status import BROKEN_PIPE, BUG, DONE, INTERRUPTED, UNREACHABLE, USAGE, Stop
 
 COMMANDS = {
@@ -109,7 +110,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
     if value:
         from importlib.metadata import version
 
-        click.echo(f"flowlang {version('flowlang')}")
+        data(f"flowlang {version('flowlang')}")
         ctx.exit()
 
 
@@ -131,6 +132,9 @@ DEEPEST = 5000
 """Frames: the phases walk a flow recursively, up to 64 brackets and 50 early returns deep, some 20 frames for each."""
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; never lets an exception out, so never shows a traceback unasked."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), DEEPEST))
@@ -145,29 +149,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             talk(f"error: the argument `{word}` is no UTF-8 text")
             return USAGE
     try:
-        status = _status(group.main(arguments, prog_name="flowlang", standalone_mode=False))
-        sys.stdout.flush()
-        return status
+        return _run(arguments)
     except (ReaderGone, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains at exit
+        forget(sys.stdout)
         return BROKEN_PIPE
-    except SystemExit as ended:  # how a command ends from somewhere deep inside
-        sys.stdout.flush()
-        return _status(ended.code)
-    except (KeyboardInterrupt, click.Abort):
-        talk("interrupted")
-        return INTERRUPTED
-    except Exception as error:
+    except (KeyboardInterrupt, Exception) as error:
         return _ended(error)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """The exit status of the command, after all that it has said got to where it should."""
+    try:
+        status = _status(group.main(arguments, prog_name="flowlang", standalone_mode=False))
+    except SystemExit as ended:  # how a command ends from somewhere deep inside
+        status = _status(ended.code)
+    flush()
+    return status
 
 
 def _status(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else DONE
 
 
-def _ended(error: Exception) -> int:
+def _ended(error: KeyboardInterrupt | Exception) -> int:
     """Say why a command ended early; the status that tells the reason."""
+    try:
+        flush()
+    except Stop as lost:  # whatever else happened, what was said before it is not there
+        error = lost
     match error:
+        case KeyboardInterrupt() | click.Abort():
+            talk("interrupted")
+            return INTERRUPTED
         case click.exceptions.NoArgsIsHelpError():
             talk(error.format_message())
             return USAGE
@@ -184,11 +197,14 @@ def _ended(error: Exception) -> int:
         case OSError() if error.filename is not None:
             talk(f"error: {error.filename}: {(error.strerror or str(error)).lower()}")
             return UNREACHABLE
+        case OSError() if error.errno in NO_ROOM:  # click writes its help itself
+            talk(f"error: what this command writes has no room: {os.strerror(error.errno).lower()}")
+            return UNREACHABLE
         case _:
             return _bug(error)
 
 
-def _bug(error: Exception) -> int:
+def _bug(error: BaseException) -> int:
     """A short report that a maintainer can use, and no traceback unless it was asked for."""
     import platform
     import traceback

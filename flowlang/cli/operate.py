@@ -152,9 +152,11 @@ def dead(context: click.Context, store: str, as_json: bool) -> int:
 
 @dead.command("replay")
 @click.argument("id", type=int)
+@click.option("--store", "here", metavar="PATH", help="Where the runs are kept; it may stand before `replay` too.")
 @click.pass_obj
-def dead_replay(store: str, id: int) -> int:
+def dead_replay(store: str, id: int, here: str | None) -> int:
     """Take the dead letter ID in again. Ends with 0 when it was taken in, with 1 when it is dead once more."""
+    store = here or store
     _must_exist(store)
 
     async def act(engine: Engine, clock: RealClock) -> Told:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from flowlang.cli.screen import data, talk
+from flowlang.cli.screen import data, talk, to_stdout
 from flowlang.cli.status import USAGE, Stop
 
 
@@ -15,7 +14,8 @@ def put(content: str | bytes, name: str | None) -> None:
         if isinstance(content, str):
             data(content)
         else:
-            sys.stdout.buffer.write(content)
+            with to_stdout() as stdout:
+                stdout.buffer.write(content)
         return
     try:
         if isinstance(content, str):

@@ -11,10 +11,12 @@ from flowlang.cli.ending import Told, drive, stopped, told
 from flowlang.cli.screen import talk
 from flowlang.cli.session import STORE, Session
 from flowlang.cli.status import DONE
-from flowlang.cli.stored import open_runs, virtual_start, world_of
+from flowlang.cli.steps import StepOf, crash_at, steps_in
+from flowlang.cli.stored import looking, open_runs, virtual_start, world_of
 from flowlang.runtime import view
 from flowlang.runtime.engine import Engine
-from flowlang.runtime.setting import Crash, RealClock
+from flowlang.runtime.setting import NO_CRASH, RealClock
+from flowlang.runtime.store import RunRow
 from flowlang.scenario.tree import EMPTY
 
 
@@ -44,13 +46,19 @@ def resume(
     rows = open_runs(store, runs)
     if not rows:
         talk("no run is open")
-    crash = Crash(tuple(crash_before), tuple(crash_after))
+    crash = crash_at(crash_before, crash_after, _steps(store, rows)) if rows else NO_CRASH
     status = DONE
     for group in _together([row.run for row in rows], store):
         session = Session(store, virtual_start(store, group[0]), crash)
         end = session.drive(partial(_resume, runs=group, follow=follow, as_json=as_json))
         status = max(status, end.say())
     return status
+
+
+def _steps(store: str, rows: Sequence[RunRow]) -> list[StepOf]:
+    """The steps of the flows of these runs."""
+    with looking(store) as opened:
+        return [step for row in {row.hash: row for row in rows}.values() for step in steps_in(opened, row)]
 
 
 def _together(runs: Sequence[str], store: str) -> list[list[str]]:

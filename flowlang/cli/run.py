@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import click
 
 from flowlang import ir
-from flowlang.check.screen import visible
 from flowlang.cli.compiled import checked
 from flowlang.cli.ending import Told, drive, stopped, told
 from flowlang.cli.files import opened
@@ -19,19 +18,18 @@ from flowlang.cli.given import input_values, refused, with_failures
 from flowlang.cli.screen import talk
 from flowlang.cli.session import MEMORY, STORE, Session
 from flowlang.cli.status import FINDINGS, USAGE, Stop
-from flowlang.cli.steps import steps_of
+from flowlang.cli.steps import crash_at, steps_of
 from flowlang.compile import Built, build
-from flowlang.diagnostic import Diagnostic, nearest
+from flowlang.diagnostic import Diagnostic
 from flowlang.event import Value
 from flowlang.link import Link, Refused
-from flowlang.place import bare, key
 from flowlang.runtime import view
 from flowlang.runtime.callers import SCENARIO, SERVICES
 from flowlang.runtime.clock import EPOCH
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.handlers import load
 from flowlang.runtime.programs import of_flow, of_tables
-from flowlang.runtime.setting import Crash, RealClock, names
+from flowlang.runtime.setting import RealClock
 from flowlang.scenario.read import Read, read
 from flowlang.scenario.tree import EMPTY, Scenario, to_value
 from flowlang.values import wire_dumps
@@ -135,7 +133,7 @@ def run(
     session = Session(
         store=store,
         virtual=EPOCH if found else None,
-        crash=_crash(crash_before, crash_after, (flow, *others)),
+        crash=crash_at(crash_before, crash_after, [step for one in (flow, *others) for step in steps_of(one)]),
         quiet=False,
         steps=steps_of(flow),
         processes=processes,
@@ -143,18 +141,6 @@ def run(
     )
     session.create()
     return session.drive(lambda engine, clock: _run(engine, clock, plan, as_json=as_json)).say()
-
-
-def _crash(before: Sequence[str], after: Sequence[str], flows: Sequence[ir.Flow]) -> Crash:
-    """Where the process kills itself: a place that is never passed would pass for a run that survives."""
-    steps = [key(step.path) for flow in flows for step in steps_of(flow) if not step.undoes]
-    for option, places in (("--crash-before", before), ("--crash-after", after)):
-        for place in places:
-            if not any(names(bare(place), step) for step in steps):
-                near = nearest(place, [*steps, *(step.rpartition("/")[2] for step in steps)])
-                meant = f"did you mean `{near}`?" if near else f"its steps: {', '.join(sorted(steps))}"
-                raise Stop(USAGE, f"{option}: `{visible(place)}` is no step of the flow; {meant}")
-    return Crash(tuple(before), tuple(after))
 
 
 def _may_be_processes(mode: str, scenario_file: str | None, store: str | None) -> None:

@@ -24,6 +24,7 @@ from flowlang.scenario.tree import EMPTY
 from flowlang.values import Timestamp, parse_json, plain_dumps
 
 INTERRUPTED = "interrupted"
+STATUSES = ("running", INTERRUPTED, "waiting", "stuck", "completed", "failed", "cancelled", "open")
 
 
 @click.command()
@@ -32,8 +33,9 @@ INTERRUPTED = "interrupted"
     "--status",
     "statuses",
     multiple=True,
+    type=click.Choice(STATUSES),
     metavar="STATUS",
-    help="Only those: running, interrupted, waiting, stuck, completed, failed, cancelled; open is any that is not over.",
+    help=f"Only those: {', '.join(STATUSES[:-1])}; open is any that is not over.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One object to a line.")
 def runs(store: str, statuses: Sequence[str], as_json: bool) -> int:

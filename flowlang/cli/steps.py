@@ -6,10 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flowlang import ir, table
+from flowlang.check.screen import visible
+from flowlang.cli.status import USAGE, Stop
 from flowlang.declared import Operation
+from flowlang.diagnostic import nearest
 from flowlang.place import bare, index_of, key
 from flowlang.report import path_key
 from flowlang.runtime import view
+from flowlang.runtime.setting import Crash, names
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import RunRow
 from flowlang.values import wire_loads
@@ -66,6 +70,19 @@ def steps_in(store: SqliteStore, row: RunRow) -> list[StepOf]:
     }
     called = [bare(work.item.call.path) for work in view.steps(store, row.run)]
     return [found[path] for path in dict.fromkeys([*called, *found]) if path in found]
+
+
+def crash_at(before: Sequence[str], after: Sequence[str], steps: Iterable[StepOf]) -> Crash:
+    """Where the process kills itself, as the command line says it about `steps`. Raises Stop for a place that is none of
+    them: it is never passed, and that would look like a run that survives."""
+    known = [key(step.path) for step in steps if not step.undoes]
+    for option, places in (("--crash-before", before), ("--crash-after", after)):
+        for place in places:
+            if not any(names(bare(place), step) for step in known):
+                near = nearest(place, [*known, *(step.rpartition("/")[2] for step in known)])
+                meant = f"did you mean `{near}`?" if near else f"its steps: {', '.join(sorted(known))}"
+                raise Stop(USAGE, f"{option}: `{visible(place)}` is no step of the flow; {meant}")
+    return Crash(tuple(before), tuple(after))
 
 
 def in_order(steps: Sequence[StepOf], called: Iterable[str]) -> list[str]:

@@ -159,10 +159,11 @@ def resolve(
 
 
 def _stuck(driver: Driver, role: str, run: str) -> list[tuple[str, str]]:
-    """The steps of a part that wait for an operator, as (path, kind)."""
-    if role in driver.roles:
-        part = driver.part(role, run)
-        return [] if part is None else part.share.machine.stuck(part.share.program, part.state)
+    """The steps of a part that wait for an operator, as (path, kind). A part that is not in memory is folded and not taken
+    up: a word that is refused must not set the run going."""
+    part = driver.parts.get((role, run))
+    if part is not None:
+        return part.share.machine.stuck(part.share.program, part.state)
     share, state = fold(driver.store, role, run, driver.outside.load)
     return share.machine.stuck(share.program, state)
 

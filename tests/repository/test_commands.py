@@ -108,6 +108,31 @@ def test_a_reader_that_has_gone_is_no_bug(order: Path) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.parametrize(
+    "words", [["plan"], ["graph"], ["graph", "--format", "svg"], ["fmt", "-"], ["--version"], ["explain", "FL0302"]]
+)
+def test_an_output_that_takes_no_more_is_no_bug(order: Path, words: list[str]) -> None:
+    given = [str(order)] if words[0] in ("plan", "graph") else []
+    command = [sys.executable, "-m", "flowlang", *words, *given]
+    text = order.read_text(encoding="utf-8")
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, input=text, stdout=full, stderr=subprocess.PIPE, text=True, env=environment())
+    assert (done.returncode, done.stderr) == (
+        69,
+        "error: standard output can't be written: no space left on device\n",
+    )
+
+
+def test_help_that_takes_no_more_is_no_bug_and_a_full_stderr_changes_no_status(order: Path) -> None:
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "flowlang", "--help"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=environment())
+        assert done.returncode == 69
+        assert done.stderr.startswith("error: ") and done.stderr.endswith(": no space left on device\n")
+        command = [sys.executable, "-m", "flowlang", "chek"]
+        assert subprocess.run(command, stderr=full, env=environment()).returncode == 2
+
+
 def test_check_imports_no_more_than_it_needs(order: Path) -> None:
     """It runs on every save of a file: what only other commands need would make it slow."""
     code = "import sys; from flowlang.cli.main import main; main(['check', sys.argv[1]]); print(*sorted(sys.modules), sep='\\n')"

@@ -622,6 +622,31 @@ def test_a_crash_at_a_place_that_is_no_step_is_refused(do: Do, option: str) -> N
     assert said.err == f"error: {option}: `chrge` is no step of the flow; did you mean `charge`?\n"
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("option", ["--crash-before", "--crash-after"])
+def test_a_crash_of_resume_at_a_place_that_is_no_step_is_refused(do: Do, project: Path, mode: str, option: str) -> None:
+    words = ["run", "order.flow", "--mode", mode, *SET, "--services", "services"]
+    assert process(*words, "--crash-before", "charge").status == -signal.SIGKILL
+    said = do("resume", option, "shipmnt")
+    assert said.status == 2
+    assert said.err == f"error: {option}: `shipmnt` is no step of the flow; did you mean `shipment`?\n"
+    assert not project.joinpath("calls.txt").exists()
+    assert process("resume", option, "shipment").status == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_word_on_a_step_that_is_not_stuck_does_not_set_an_interrupted_run_going(
+    do: Do, project: Path, mode: str
+) -> None:
+    words = ["run", "order.flow", "--mode", mode, *SET, "--services", "services"]
+    assert process(*words, "--crash-before", "charge").status == -signal.SIGKILL
+    run = json.loads(do("runs", "--json").out)["run"]
+    said = do("resolve", run, "shipment", "retry")
+    assert (said.status, said.out) == (2, "")
+    assert said.err == f"error: step `shipment` of run {run} is not stuck\n"
+    assert not project.joinpath("calls.txt").exists()
+
+
 @pytest.mark.parametrize("place", ["after-publish", "before-mark-sent"])
 def test_a_choreographed_run_that_was_killed_with_a_message_on_its_way_does_not_just_wait(do: Do, place: str) -> None:
     words = ["run", "order.flow", "--mode", "choreograph", *SET]
@@ -842,6 +867,23 @@ def test_an_event_that_nobody_knows_becomes_a_dead_letter_and_can_be_replayed(do
     letter = json.loads(do("dead", "--json").out)
     assert do("dead", "replay", str(letter["id"])).status == 1
     assert do("dead", "replay", "99").status == 2
+
+
+def test_the_store_of_a_dead_letter_may_be_named_before_or_after_replay(do: Do) -> None:
+    here = ["--store", "other.db"]
+    do("run", "order.flow", *SET, *here)
+    assert do("send", "delivery.confirmd", "--data", CONFIRM, *here).status == 2
+    for words in (["dead", *here, "replay", "1"], ["dead", "replay", *here, "2"]):
+        said = do(*words)
+        assert (said.status, "is dead once more" in said.err) == (1, True)
+
+
+def test_a_status_that_no_run_can_have_is_refused(do: Do) -> None:
+    do("run", "order.flow", *SET)
+    said = do("runs", "--status", "bogus")
+    assert (said.status, said.out) == (2, "")
+    assert "'bogus' is not one of 'running', 'interrupted', 'waiting', 'stuck'," in said.err
+    assert do("runs", "--status", "waiting", "--json").out != ""
 
 
 def test_an_event_is_kept_for_a_run_that_comes_later_and_taken_once(do: Do) -> None:
