@@ -22,7 +22,7 @@ from flowlang.cli.summary import table
 from flowlang.diagnostic import Diagnostic
 from flowlang.event import Error, Value
 from flowlang.runtime import lock, mailbox, view
-from flowlang.runtime.engine import Engine
+from flowlang.runtime.engine import Engine, Sent
 from flowlang.runtime.setting import RealClock, names
 from flowlang.runtime.store import DeadRow, RuntimeRefusal, StoreError
 from flowlang.scenario.fit import fit_schema
@@ -54,11 +54,11 @@ def send(type: str, text: str, id: str, subject: str, store: str, as_json: bool)
 
     def ask() -> int:
         answer = _ask(store, "send", {"type": type, "data": value, "subject": subject, "id": id})
-        return _received(type, answer["id"], answer["fresh"], answer["problem"], answer["runs"]).say()
+        return _received(type, Sent(**answer)).say()
 
     async def act(engine: Engine, clock: RealClock) -> Told:
         sent = await engine.send(type, value, subject=subject, id=id)
-        said = _received(type, sent.id, sent.fresh, sent.problem, sent.runs)
+        said = _received(type, sent)
         if not sent.runs:
             return said
         end = await _driven(engine, clock, sent.runs, as_json=as_json)
@@ -245,14 +245,17 @@ def _result(store: str, run: str, step: str, decision: str, text: str | None) ->
     return value
 
 
-def _received(type: str, id: str, fresh: bool, problem: str, runs: Sequence[str]) -> Told:
-    if problem:
-        return Told(USAGE, "", f"error: {problem}\n   = note: it is a dead letter now: `flowlang dead`")
-    if not fresh:
-        return Told(DONE, "", f"the event {id} was sent before")
-    if not runs:
-        return Told(DONE, "", f"no run waits for this {type} yet; it is kept for one that will")
-    return Told(DONE, "", f"taken by {', '.join(runs)}")
+def _received(type: str, sent: Sent) -> Told:
+    if sent.problem:
+        return Told(USAGE, "", f"error: {sent.problem}\n   = note: it is a dead letter now: `flowlang dead`")
+    if not sent.fresh:
+        return Told(DONE, "", f"the event {sent.id} was sent before")
+    said = [
+        *([f"taken by {', '.join(sent.runs)}"] if sent.runs else []),
+        *(f"on its way to run {run}, which waits for it" for run in sent.waiting),
+        *(f"on its way to `{flow}`, of which it starts a run" for flow in sent.starts),
+    ]
+    return Told(DONE, "", "\n".join(said) or f"no run waits for this {type} yet; it is kept for one that will")
 
 
 def _replayed(id: int, problem: str) -> Told:

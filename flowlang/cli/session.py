@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from flowlang.cli.progress import Lines, Progress, Table
-from flowlang.cli.screen import colour
+from flowlang.cli.screen import colour, talk
 from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
 from flowlang.cli.steps import StepOf
-from flowlang.runtime import failpoint
+from flowlang.runtime import blocking, failpoint
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock, run_virtual
 from flowlang.runtime.engine import Engine
@@ -52,7 +52,7 @@ class Session:
         """What `main` gives, run with an engine. Whatever stops an engine is said in a sentence."""
         failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
         try:
-            with contextlib.redirect_stdout(sys.stderr):
+            with contextlib.redirect_stdout(sys.stderr), blocking.watched(_note):
                 if self.virtual is None:
                     return asyncio.run(self._with(main, SystemClock()))
                 return run_virtual(lambda clock: self._with(main, clock), self.virtual)
@@ -90,6 +90,7 @@ class Session:
             jitter=random.random if self.virtual is None else _steady,
             processes=self.processes,
             durability=self.durability,
+            say=_note,
             direct=not failpoint.is_of_bus(os.environ.get(failpoint.VARIABLE)),
         )
         try:
@@ -104,6 +105,10 @@ class Session:
         if self.quiet:
             return None
         return Table(sys.__stderr__ or sys.stderr, self.steps) if colour(sys.stderr) else Lines(sys.stderr, self.steps)
+
+
+def _note(said: str) -> None:
+    talk(f"note: {said}")
 
 
 def _steady() -> float:

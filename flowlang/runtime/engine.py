@@ -62,12 +62,14 @@ class Engine:
         processes: bool = False,
         direct: bool = True,
         durability: str = "full",
+        say: Callable[[str], object] = lambda said: None,
     ) -> AsyncIterator[Engine]:
         """The engine of the store at `path`, or of one in memory (`memory`). Raises StoreOwned when another engine lives
         there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
         gets a process of its own, and this one only watches them; a store in memory can't be shared so. Services of one
         process hear each other in the turn that says it, unless not `direct`: then everything takes the way over the bus.
-        `durability` is `full`, or `fast` where the last commits may be lost when the power fails."""
+        `durability` is `full`, or `fast` where the last commits may be lost when the power fails. `say` is told when a
+        process of before is waited for."""
         in_memory = path in ("memory", MEMORY)
         with ExitStack() as held:
             if not in_memory:
@@ -77,7 +79,7 @@ class Engine:
             roles = (ENGINE,) if processes else (ENGINE, *store.roles())
             if not in_memory:
                 for role in roles[1:]:
-                    one = await lock.take_when_free(path, role)
+                    one = await lock.take_when_free(path, role, say)
                     assert one is not None
                     held.callback(one.release)
             outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)

@@ -27,6 +27,7 @@ from typing import Any
 from flowlang.declared import Operation, Schema
 from flowlang.diagnostic import nearest
 from flowlang.event import Error, Ok, Result, Unknown, Value
+from flowlang.runtime import blocking
 from flowlang.runtime.answer import Answers
 from flowlang.runtime.limits import Limits
 from flowlang.runtime.operation import Call, Failure, Marked, collecting
@@ -211,6 +212,8 @@ def _handler(mark: Marked, operation: Operation) -> Handler | Problem:
         else:
             fields.append(name)
     is_async = inspect.iscoroutinefunction(inspect.unwrap(mark.function))
+    if is_async:
+        blocking.know(inspect.unwrap(mark.function).__code__, mark.operation)
     parameters = inspect.signature(mark.function).parameters
     required = tuple(name for name in fields if parameters[name].default is inspect.Parameter.empty)
     return Handler(mark.function, tuple(fields), required, rest, wants_call, is_async)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import json
+import math
 import os
 import socket
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,7 @@ from datetime import UTC, datetime
 from flowlang.runtime.store import StoreError
 
 PAUSE = 0.02  # seconds between looks at a lock that somebody holds
+MOMENT = 1.0  # seconds after which whoever waits for a lock says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +76,21 @@ def take(path: str, role: str = "") -> Lock:
     return Lock(file)
 
 
-async def take_when_free(path: str, role: str, given_up: Callable[[], bool] = lambda: False) -> Lock | None:
+async def take_when_free(
+    path: str, role: str, say: Callable[[str], object], given_up: Callable[[], bool] = lambda: False
+) -> Lock | None:
     """The lock of a role, as soon as a predecessor that is still ending has ended: a service whose parent was killed lets
-    its running calls end first, and two must not act for one role. None when it is `given_up` before."""
+    its running calls end first, and two must not act for one role. None when it is `given_up` before. A handler that blocks
+    may make this long, so after a moment `say` gets a sentence with who is waited for."""
+    silent_until = time.monotonic() + MOMENT
     while not given_up():
         try:
             return take(path, role)
-        except StoreOwned:
-            await asyncio.sleep(PAUSE)
+        except StoreOwned as held:
+            if time.monotonic() >= silent_until:
+                silent_until = math.inf
+                say(f"waiting for {held.owner}, which is service `{role}` and has not ended its last call yet")
+        await asyncio.sleep(PAUSE)
     return None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from flowlang.event import Error
@@ -122,7 +123,7 @@ def carry_out(driver: Driver, word: str, given: Arguments) -> Any:
     match word:
         case "send":
             sent = desk.send(driver, given["type"], given["data"], given.get("subject", ""), given.get("id", ""))
-            return {"id": sent.id, "fresh": sent.fresh, "problem": sent.problem, "runs": list(sent.runs)}
+            return {name: list(one) if isinstance(one, tuple) else one for name, one in asdict(sent).items()}
         case "cancel":
             return desk.cancel(driver, given["run"])
         case "resolve":

@@ -13,8 +13,9 @@ import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
-from flowlang.runtime import failpoint, lock
+from flowlang.runtime import blocking, failpoint, lock
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
     try:
         crash = Crash(tuple(given.crash_before), tuple(given.crash_after))
-        asyncio.run(serve(given.store, given.service, crash, given.durability))
+        with blocking.watched(partial(_say, given.service)):
+            asyncio.run(serve(given.store, given.service, crash, given.durability))
     except (StoreError, HandlersUnusable, ScenarioMistake) as problem:
         print(f"error: service {given.service}: {problem}", file=sys.stderr)
         return UNREACHABLE if isinstance(problem, StoreError) else UNUSABLE
@@ -51,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(path: str, service: str, crash: Crash, durability: str = "full", given: Outside | None = None) -> None:
     """Be `service` until the parent says stop or is gone. Raises StoreError, HandlersUnusable."""
     stop = _stop_signals()
-    held = await lock.take_when_free(path, service, stop.is_set)
+    held = await lock.take_when_free(path, service, partial(_say, service), stop.is_set)
     if held is None:
         return
     store = open_store(path, durability=durability)
@@ -67,6 +69,10 @@ async def serve(path: str, service: str, crash: Crash, durability: str = "full",
     finally:
         store.close()
         held.release()
+
+
+def _say(service: str, what: str) -> None:
+    print(f"note: service {service}: {what}", file=sys.stderr, flush=True)
 
 
 def _stop_signals() -> asyncio.Event:

@@ -17,7 +17,7 @@ from flowlang import codec, event
 from flowlang.event import External, Value
 from flowlang.link import Link, Refused
 from flowlang.runtime.programs import Gate
-from flowlang.runtime.store import ListenRow, RunRow
+from flowlang.runtime.store import ListenRow, RunRow, WaitRow
 from flowlang.values import canonical, wire_loads
 
 if TYPE_CHECKING:
@@ -30,12 +30,15 @@ BATCH = 256
 @dataclass(frozen=True, slots=True)
 class Sent:
     """What became of an event: its id, whether it is new, why it was refused or "", the runs that it started or that took
-    it at once."""
+    it at once; and where it is on its way to another process, the runs that wait for it there and the flows that it may
+    start."""
 
     id: str
     fresh: bool
     problem: str = ""
     runs: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ()
 
 
 class Waiting:
@@ -86,13 +89,21 @@ class Waiting:
         keys = [(name, text) for name in known.fields if (text := text_of(name, external)) is not None]
         if not driver.store.keep(external, now, now + known.keep, known.to, keys):
             return Sent(external.id, False, runs=tuple(driver.store.takers(external.id)))
+        elsewhere = [role for role in known.roles if role not in driver.roles]
         for role in known.roles:
-            if role in driver.roles:
-                self.heard(role, external)
-            else:
+            if role in elsewhere:
                 driver.bus.post(role, external.id, "", "", codec.dumps(external))
+            else:
+                self.heard(role, external)
         driver.drain()
-        return Sent(external.id, True, runs=tuple(driver.store.takers(external.id)))
+        waiting = {wait.run: None for role in elsewhere for wait in self._waits(role, external, known)}
+        gates = driver.gates.get(external.type, ())
+        starts = {
+            gate.flow.name: None
+            for gate in gates
+            if gate.flow.owner in elsewhere and gate.values(external.data) is not None
+        }
+        return Sent(external.id, True, "", tuple(driver.store.takers(external.id)), tuple(waiting), tuple(starts))
 
     def heard(self, role: str, external: External) -> None:
         """A role hears of an event: it may start runs there, and waits there may take it."""
@@ -100,16 +111,20 @@ class Waiting:
             if gate.flow.owner == role:
                 self._begin(gate, external)
         known = self._driver.listens[external.type]
+        for wait in self._waits(role, external, known):
+            part = self._driver.part(role, wait.run)
+            if part is not None:
+                self._offer(part, wait.path, external, known.to)
+
+    def _waits(self, role: str, external: External, known: ListenRow) -> list[WaitRow]:
+        """The waits of a role that an event may satisfy, in the order of arming."""
         found = {
             wait.seq: wait
             for name in known.fields
             if (text := text_of(name, external)) is not None
             for wait in self._driver.store.waits_for(role, external.type, name, text)
         }
-        for seq in sorted(found):
-            part = self._driver.part(role, found[seq].run)
-            if part is not None:
-                self._offer(part, found[seq].path, external, known.to)
+        return [found[seq] for seq in sorted(found)]
 
     # ------------------------------------------------------------ waits
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,8 @@ import jsonschema
 import pytest
 
 from flowlang.cli.main import main
+from flowlang.runtime.callers import callers
+from flowlang.runtime.engine import Engine
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((ROOT / "specs/report.schema.json").read_text())
@@ -801,6 +805,69 @@ def test_handlers_that_break_in_the_process_of_a_service_end_with_1(do: Do, proj
     assert "error: service payments: " in said.err
     assert "OSError: read twice" in said.err
     assert "error: service `payments` gave up with status 2" in said.err
+
+
+BLOCKING = """\
+import os
+from flowlang import operation
+
+@operation("payments.charge")
+async def charge(orderId, amount):
+    if not os.path.exists("opened"):
+        open("begun", "w").close()
+        open("gate").close()
+    return {"paymentId": "p"}
+"""
+
+
+@pytest.mark.parametrize("again", [["resume"], ["run", "order.flow", "--mode", "choreograph", "--processes", *SET]])
+def test_whoever_goes_on_says_which_process_of_before_is_waited_for(project: Path, again: list[str]) -> None:
+    """A service whose handler blocks its event loop outlives a parent that was killed. It names the handler itself."""
+    services = ["--services", "services"]
+    project.joinpath("services/pay.py").write_text(BLOCKING, encoding="utf-8")
+    for pipe in ("begun", "gate"):
+        os.mkfifo(project / pipe)
+    command = [sys.executable, "-m", "flowlang"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    in_the_end = threading.Timer(60, lambda: project.joinpath("gate").open("w").close())
+    in_the_end.start()  # where nothing is said, all come to their end unheard
+    more: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "env": environment}
+    killed = [*command, "run", "order.flow", "--mode", "choreograph", "--processes", *SET, *services]
+    with subprocess.Popen(killed, **more) as parent:
+        assert parent.stderr is not None
+        project.joinpath("begun").open().close()  # the handler has begun
+        parent.kill()
+        parent.wait()
+        words = [*command, *again, *(services if again[0] == "run" else [])]
+        with subprocess.Popen(words, **more) as second:
+            assert second.stderr is not None
+            waits = next(line for line in second.stderr if line.startswith("note: "))
+            found = re.search("waiting for process ([0-9]+) on .*, which is service `payments`", waits)
+            assert found is not None, waits
+            assert b"flowlang.runtime.service" in Path(f"/proc/{found[1]}/cmdline").read_bytes()
+            blocks = next(line for line in parent.stderr if line.startswith("note: "))
+            assert "`payments.charge` has held up everything for" in blocks and "(pay.py:8)" in blocks
+            project.joinpath("opened").touch()
+            project.joinpath("gate").open("w").close()
+            assert second.wait() == 6
+    in_the_end.cancel()
+
+
+def test_an_event_for_a_run_of_another_process_is_said_to_be_on_its_way(do: Do) -> None:
+    """The engine beside which each service is a process hears nothing itself; the services are not there yet here."""
+    assert do("run", "order.flow", "letter.flow", "--mode", "choreograph", *SET).status == 6
+    run = json.loads(do("runs", "--json").out)["run"]
+
+    async def said(type: str, data: str) -> Said:
+        async with Engine.open(".flowlang/state.db", callers=callers, processes=True):
+            return await asyncio.to_thread(do, "send", type, "--data", data)
+
+    waited = asyncio.run(said("delivery.confirmed", CONFIRM))
+    assert (waited.status, waited.err) == (0, f"on its way to run {run}, which waits for it\n")
+    kept = asyncio.run(said("delivery.confirmed", '{"shipmentId": "other"}'))
+    assert "it is kept for one that will" in kept.err
+    starts = asyncio.run(said("order.done", '{"id": "o-7"}'))
+    assert (starts.status, starts.err) == (0, "on its way to `letter`, of which it starts a run\n")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ import pytest
 from flowlang import Call, Failure, operation
 from flowlang.declared import Operation
 from flowlang.event import Error, Failed, Ok, Reason, Result, Unknown
+from flowlang.runtime import blocking
 from flowlang.runtime.answer import Answers, Examples
 from flowlang.runtime.handlers import Handlers, Problem, load
 from flowlang.runtime.ports import Request
@@ -338,6 +339,46 @@ async def f():
 """
     )
     assert error_of(ask(files, request(timeout=10))).name == "Timeout"
+
+
+def test_an_async_handler_that_blocks_the_loop_is_named_while_it_does(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes on once it was named twice, so a watch that says nothing lets it wait for a minute and then fail."""
+    monkeypatch.setattr(blocking, "PAUSE", 0.01)
+    monkeypatch.setattr(blocking, "PATIENCE", 0.02)
+    files = folder(
+        a="""
+import threading
+
+go_on = threading.Event()
+
+@operation("payments.charge")
+async def f():
+    if not inner(): raise RuntimeError("nobody has said that this handler blocks")
+    return {"paymentId": "p"}
+
+def inner():
+    return go_on.wait(60)
+
+@operation("echo.say")
+async def say(): return "alive"
+"""
+    )
+    said: list[str] = []
+
+    def hear(what: str) -> None:
+        said.append(what)
+        if len(said) == 2:
+            [module] = [one for one in sys.modules.values() if getattr(one, "__file__", "") == str(files / "a.py")]
+            module.go_on.set()
+
+    with blocking.watched(hear):
+        assert ask(files, request(ECHO, input="x")) == Ok("alive")
+        assert ask(files, request(timeout=100_000)) == Ok({"paymentId": "p"})
+    assert len(said) == 2
+    for what in said:
+        assert what.startswith("the handler of `payments.charge` has held up everything for 0s (a.py:9)")
 
 
 def test_a_thread_that_hangs_is_left_behind_and_the_next_call_goes_on(folder: Folder) -> None:

@@ -212,7 +212,7 @@ def test_a_living_engine_is_asked_by_mailbox_and_nobody_else_owns_its_store(tmp_
         bad = await mailbox.ask(str(path), "send", {"type": "who.knows", "data": {}})
         assert "no installed flow" in bad["problem"]
         sent = await mailbox.ask(str(path), "send", {"type": "delivery.confirmed", "data": {"id": "o-1"}, "id": "e7"})
-        assert sent == {"id": "e7", "fresh": True, "problem": "", "runs": ["r1"]}
+        assert sent == {"id": "e7", "fresh": True, "problem": "", "runs": ["r1"], "waiting": [], "starts": []}
 
     asyncio.run(ask())
     out, _ = engine.communicate(timeout=60)
