@@ -20,7 +20,7 @@ from flowlang.cli.progress import Lines, Progress, Table
 from flowlang.cli.screen import colour, talk
 from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
 from flowlang.cli.steps import StepOf
-from flowlang.runtime import blocking, failpoint
+from flowlang.runtime import blocking, damage, failpoint
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock, run_virtual
 from flowlang.runtime.engine import Engine
@@ -52,7 +52,7 @@ class Session:
         """What `main` gives, run with an engine. Whatever stops an engine is said in a sentence."""
         failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
         try:
-            with contextlib.redirect_stdout(sys.stderr), blocking.watched(_note):
+            with damage.blamed(self.store), contextlib.redirect_stdout(sys.stderr), blocking.watched(_note):
                 if self.virtual is None:
                     return asyncio.run(self._with(main, SystemClock()))
                 return run_virtual(lambda clock: self._with(main, clock), self.virtual)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from flowlang.cli.status import UNREACHABLE, USAGE, Stop
 from flowlang.event import External, Value
 from flowlang.lifecycle import OVER
-from flowlang.runtime import view
+from flowlang.runtime import damage, view
 from flowlang.runtime.callers import SCENARIO
 from flowlang.runtime.clock import EPOCH
 from flowlang.runtime.sqlite import SqliteStore
@@ -27,7 +27,8 @@ def looking(store: str) -> Iterator[SqliteStore]:
     try:
         opened = view.open_view(store)
         try:
-            yield opened
+            with damage.blamed(store):
+                yield opened
         finally:
             opened.close()
     except StoreError as error:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from flowlang.runtime import blocking, failpoint, lock
+from flowlang.runtime import blocking, damage, failpoint, lock
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failpoint.set_hook(failpoint.from_environment(os.environ.get(failpoint.VARIABLE)))
     try:
         crash = Crash(tuple(given.crash_before), tuple(given.crash_after))
-        with blocking.watched(partial(_say, given.service)):
+        with damage.blamed(given.store), blocking.watched(partial(_say, given.service)):
             asyncio.run(serve(given.store, given.service, crash, given.durability))
     except (StoreError, HandlersUnusable, ScenarioMistake) as problem:
         print(f"error: service {given.service}: {problem}", file=sys.stderr)

@@ -44,6 +44,7 @@ def open_store(path: str, write: bool = True, durability: str = "full") -> Sqlit
         if not write and _is_half_born(path):
             open_store(path).close()
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
+    connection = None
     try:
         connection = apsw.Connection(path, flags=flags, statementcachesize=200)
         connection.set_busy_timeout(BUSY)
@@ -52,7 +53,7 @@ def open_store(path: str, write: bool = True, durability: str = "full") -> Sqlit
         else:
             connection.execute("SELECT count(*) FROM flows")
     except apsw.Error as error:
-        raise store_error(path, error) from error
+        raise store_error(path, error, connection) from error
     return SqliteStore(path, connection)
 
 

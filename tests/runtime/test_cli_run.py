@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -14,10 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import jsonschema
 import pytest
 
 from flowlang.cli.main import main
+from flowlang.runtime import service
 from flowlang.runtime.callers import callers
 from flowlang.runtime.engine import Engine
 
@@ -876,6 +879,47 @@ def test_an_event_for_a_run_of_another_process_is_said_to_be_on_its_way(do: Do) 
 )
 def test_processes_need_a_choreography_and_a_store_on_the_disk(do: Do, words: list[str]) -> None:
     assert do("run", "order.flow", *SET, *words).status == 2
+
+
+DAMAGE = {
+    "journal": "UPDATE journal SET body = substr(body, 1, 40) || char(7) || substr(body, 42)",
+    "runs": "UPDATE runs SET flow = CAST(x'6fff72646572' AS TEXT)",
+    "shares": "UPDATE shares SET body = substr(body, 2)",
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("table", DAMAGE)
+def test_a_store_with_other_bytes_in_a_row_is_damaged_and_no_bug(do: Do, mode: str, table: str) -> None:
+    do("run", "order.flow", "--mode", mode, *SET)
+    run = json.loads(do("runs", "--json").out)["run"]
+    with contextlib.closing(apsw.Connection(".flowlang/state.db")) as store:
+        store.execute(DAMAGE[table])
+    for words in (["show", run], ["resume"], ["cancel", run], ["send", "delivery.confirmed", "--data", CONFIRM]):
+        said = do(*words)
+        assert (said.status, said.out) == (69, ""), words
+        assert said.err.endswith(
+            f"error: the store `.flowlang/state.db` is damaged: a row of its table `{table}` can't be read\n"
+        )
+
+
+def test_a_store_with_a_member_of_another_name_is_damaged_and_no_bug(do: Do) -> None:
+    do("run", "order.flow", *SET)
+    run = json.loads(do("runs", "--json").out)["run"]
+    with contextlib.closing(apsw.Connection(".flowlang/state.db")) as store:
+        store.execute("UPDATE shares SET body = replace(body, '\"owner\"', '\"ownes\"')")
+    said = do("show", run)
+    assert said.status == 69
+    assert re.search("the store `.flowlang/state.db` is damaged: a Flow has no ownes", said.err), said.err
+
+
+def test_the_process_of_a_service_says_that_its_store_is_damaged(do: Do, capsys: pytest.CaptureFixture[str]) -> None:
+    do("run", "order.flow", "--mode", "choreograph", *SET)
+    with contextlib.closing(apsw.Connection(".flowlang/state.db")) as store:
+        store.execute("UPDATE parts SET asleep = 0")
+        store.execute(DAMAGE["journal"])
+    assert service.main(["--store", ".flowlang/state.db", "--service", "shipping"]) == 69
+    assert "error: service shipping: the store `.flowlang/state.db` is damaged: " in capsys.readouterr().err
 
 
 # ---------------------------------------------------------------- what is wrong is said

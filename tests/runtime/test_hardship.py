@@ -50,7 +50,7 @@ def test_a_disk_that_fills_up_half_way_ends_the_run_with_a_sentence_and_the_next
         assert "Traceback" not in done.stderr
         if done.returncode == 0:
             break
-        assert done.returncode == 69 and "the store" in done.stderr, done.stderr
+        assert done.returncode == 69 and f"the store `{path}` may not grow any more" in done.stderr, done.stderr
         if os.path.exists(path) and flowlang("runs", "--store", path).stdout.strip():
             again = flowlang("resume", "--store", path)
             half_way += again.returncode == 0 and "completed" in again.stdout

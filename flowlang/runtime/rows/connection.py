@@ -6,6 +6,7 @@ each row would cost more than the row. Whoever reads these tables does it with `
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -92,13 +93,13 @@ class Connection:
         try:
             self._cursor.execute(sql, values)
         except apsw.Error as error:
-            raise store_error(self.path, error) from error
+            raise store_error(self.path, error, self._connection) from error
 
     def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
         try:
             self._cursor.executemany(sql, rows)
         except apsw.Error as error:
-            raise store_error(self.path, error) from error
+            raise store_error(self.path, error, self._connection) from error
 
     def _write_late(self) -> None:
         """Write what was gathered."""
@@ -116,14 +117,14 @@ class Connection:
         try:
             return list(self._connection.execute(sql, values))
         except apsw.Error as error:
-            raise store_error(self.path, error) from error
+            raise store_error(self.path, error, self._connection) from error
 
     def _one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...]:
         return self._all(sql, values)[0]
 
 
-def store_error(path: str, error: apsw.Error) -> StoreError:
-    """What SQLite said, in words about the store."""
+def store_error(path: str, error: apsw.Error, connection: apsw.Connection | None) -> StoreError:
+    """What SQLite said, in words about the store. `connection` is where it said it, when it came so far."""
     match error:
         case apsw.BusyError() | apsw.LockedError():
             return StoreError(f"the store `{path}` is locked by another process")
@@ -135,6 +136,10 @@ def store_error(path: str, error: apsw.Error) -> StoreError:
             return StoreRefused(f"the store `{path}` is damaged: {error}")
         case apsw.ConstraintError():
             raise AssertionError(f"a row that can't be: {error}") from error
+        case apsw.IOError() if connection is not None and connection.system_errno == errno.EFBIG:
+            return StoreError(
+                f"the store `{path}` may not grow any more: a file has reached its greatest size (`ulimit -f`)"
+            )
         case _:
             return StoreError(f"the store `{path}` can't be used: {error}")
 
