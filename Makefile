@@ -44,7 +44,7 @@ demo: setup
 	@$(BIN)/python specs/examples/demo.py
 
 soak: setup
-	@$(BIN)/python -m flowlang.verify.soak --minutes $(MINUTES)
+	@$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 bench: setup
 	@$(BIN)/python -m bench

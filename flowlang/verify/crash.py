@@ -14,9 +14,8 @@ import os
 import random
 import signal
 import socket
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +30,8 @@ from flowlang.runtime.programs import Installation
 from flowlang.runtime.service import serve
 from flowlang.runtime.setting import NO_CRASH
 from flowlang.values import wire_dumps, wire_loads
-from flowlang.verify.invariants import Checks, whole
+from flowlang.verify.child import forked
+from flowlang.verify.invariants import Broken, Checks, whole
 from flowlang.verify.ledger import Entry, Ledger
 from flowlang.verify.outside import answer_of, operations_of
 from flowlang.verify.schedule import Prepared
@@ -40,8 +40,11 @@ from flowlang.verify.simulate import Subject
 LAYOUTS = ("orchestrate", "together", "apart")
 """A central engine; a choreography in one process, whose messages take the way over the bus; a process for each service."""
 
+ENGINE = "engine"
 RUNS = 3  # at once
 MOST_LIVES = 40
+MOST_PASSES = 200  # of one place by one process
+PATIENCE = 60.0  # seconds after which a process that neither ends nor is killed is stranded
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +93,7 @@ def ledger(folder: Path, subject: Subject, failing: Sequence[str] = (), runs: in
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(address)
     listener.listen(64)
-    pid = os.fork()
-    if pid == 0:
-        _child(lambda: _keep(listener))
+    pid = forked(lambda: _keep(listener))
     listener.close()
     services = folder / "services"
     services.mkdir()
@@ -217,15 +218,17 @@ def crash(scene: Scene, layout: str, name: str, kill: Kill | None, at_random: ra
     path = scene.folder / f"{name}.db"
     _asked(scene.address, "forget")
     found = Crashed()
-    processes = ["engine", *(scene.prepared.services if layout == "apart" else ())]
-    lives = {who: _fork(scene, layout, path, who, kill if kill and kill.who == who else None) for who in processes}
+    lives = {
+        who: _fork(scene, layout, path, who, kill if kill and kill.who == who else None)
+        for who in victims(scene.prepared, layout)
+    }
     found.lives = len(lives)
     try:
         while True:
             if at_random is not None and found.kills < 6:
                 _kill_one(lives, at_random)
             who, status = _wait(lives)
-            if who == "engine" and status == 0:
+            if who == ENGINE and status == 0:
                 break
             if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
                 found.kills += 1
@@ -263,13 +266,16 @@ def _kill_one(lives: Mapping[str, int], chance: random.Random) -> None:
 
 
 def _wait(lives: Mapping[str, int]) -> tuple[str, int]:
+    """The next process that ends."""
     names = {pid: who for who, pid in lives.items()}
-    while True:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         for pid, who in names.items():
             done, status = os.waitpid(pid, os.WNOHANG)
             if done:
                 return who, status
         time.sleep(0.002)
+    raise Broken("stranded: the runs are not over after a long time")
 
 
 def _end(lives: Mapping[str, int]) -> None:
@@ -283,15 +289,25 @@ def _end(lives: Mapping[str, int]) -> None:
 
 
 def points(scene: Scene, layout: str) -> Iterator[tuple[Kill, Crashed]]:
-    """Every place, at every pass of it, in every process, until a history gets through without reaching it."""
-    for who in ("engine", *(scene.prepared.services if layout == "apart" else ())):
+    """Every place, at every pass of it, in every process."""
+    for who in victims(scene.prepared, layout):
         for place in failpoint.PLACES:
-            for number in range(1, 200):
-                kill = Kill(who, place, number)
-                found = crash(scene, layout, f"{layout}-{who}-{place}-{number}", kill)
-                if not found.kills:
-                    break
-                yield kill, found
+            yield from passes(scene, layout, who, place)
+
+
+def passes(scene: Scene, layout: str, who: str, place: str) -> Iterator[tuple[Kill, Crashed]]:
+    """Every pass of one place in one process, until a history gets through without that pass."""
+    for number in range(1, MOST_PASSES):
+        kill = Kill(who, place, number)
+        found = crash(scene, layout, f"{layout}-{who}-{place}-{number}", kill)
+        if not found.kills:
+            break
+        yield kill, found
+
+
+def victims(prepared: Prepared, layout: str) -> tuple[str, ...]:
+    """The processes of a flow in a layout: the engine, and where services have their own, each of them."""
+    return (ENGINE, *(prepared.services if layout == "apart" else ()))
 
 
 # ---------------------------------------------------------------- the processes
@@ -300,15 +316,14 @@ def points(scene: Scene, layout: str) -> Iterator[tuple[Kill, Crashed]]:
 def _fork(scene: Scene, layout: str, path: Path, who: str, kill: Kill | None) -> int:
     """Start a process; its id."""
     reading, writing = os.pipe()  # a service ends when its input does, as when its parent is gone
-    pid = os.fork()
-    if pid == 0:
+
+    def main() -> None:
         os.close(writing)
         os.dup2(reading, 0)
-        hook = None if kill is None else failpoint.from_environment(f"{kill.place}:{kill.number}")
-        failpoint.set_hook(hook)
-        if who == "engine":
-            _child(lambda: asyncio.run(_engine(scene, layout, str(path))))
-        _child(lambda: asyncio.run(_service(str(path), who)))
+        failpoint.set_hook(None if kill is None else failpoint.from_environment(f"{kill.place}:{kill.number}"))
+        asyncio.run(_engine(scene, layout, str(path)) if who == ENGINE else _service(str(path), who))
+
+    pid = forked(main)
     os.close(reading)
     _INPUTS[pid] = writing
     for gone in [other for other in _INPUTS if other != pid and not _lives(other)]:
@@ -325,18 +340,6 @@ def _lives(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-def _child(main: Callable[[], object]) -> None:
-    """Be another process, to its end."""
-    status = 1
-    try:
-        main()
-        status = 0
-    except BaseException as problem:
-        print(f"{type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
-    finally:
-        os._exit(status)
 
 
 class _NoFleet:

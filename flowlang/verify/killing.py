@@ -16,7 +16,6 @@ import os
 import random
 import shutil
 import signal
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +37,7 @@ from flowlang.runtime.setting import NO_CRASH, Outside, Setting
 from flowlang.runtime.store import RuntimeRefusal, StoreError
 from flowlang.scenario.tree import Answers, Cancelling, Happening, Resolving, Say, Scenario, to_value
 from flowlang.values import wire_dumps
+from flowlang.verify.child import forked
 from flowlang.verify.invariants import Broken, Checks, whole
 from flowlang.verify.schedule import Prepared
 from flowlang.verify.witness import Book, Noted, SharedClock, Told, keep
@@ -125,11 +125,15 @@ class Harness:
 
     def all_places(self, places: Sequence[str] = failpoint.PLACES, every: int = 1) -> None:
         """Kill each process at each pass of each place until there is no further pass; with `every`, each n-th of them."""
-        for victim in [DESK, *self.services]:
+        for victim in victims(self.case.prepared, self.mode):
             for place in places:
-                for number in range(1, MOST_PASSES, every):
-                    if not self.once([Kill(victim, place, number)]):
-                        break
+                self.all_passes(victim, place, every)
+
+    def all_passes(self, victim: str, place: str, every: int = 1) -> None:
+        """Kill one process at each pass of one place until there is no further pass; with `every`, each n-th of them."""
+        for number in range(1, MOST_PASSES, every):
+            if not self.once([Kill(victim, place, number)]):
+                break
 
     def at_random(self, choices: random.Random, kills: int, usual: float) -> None:
         """Kill processes at any moment of `usual` seconds, some of them again while they recover, `kills` times in all."""
@@ -260,20 +264,13 @@ class Harness:
         return self._fork(act)
 
     def _fork(self, act: Callable[[], None]) -> int:
-        pid = os.fork()
-        if pid:
-            return pid
-        status = 1
-        try:
+        def main() -> None:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
             os.dup2(self._alive[0], 0)  # it ends when we do
             os.close(self._alive[1])
             act()
-            status = 0
-        except BaseException as problem:
-            print(f"{type(problem).__name__}: {problem}", file=sys.stderr, flush=True)
-        finally:
-            os._exit(status)
+
+        return forked(main)
 
     # ------------------------------------------------------------ the engine and its clients
 
@@ -358,6 +355,11 @@ class Harness:
             store.close()
         self.tally.runs += len(statuses)
         self.tally.statuses.update(statuses)
+
+
+def victims(prepared: Prepared, mode: str) -> tuple[str, ...]:
+    """The processes of a flow in a mode: the engine, and where services have their own, each of them."""
+    return (DESK, *(sorted(prepared.services) if mode == "choreograph" else ()))
 
 
 class _Elsewhere(Fleet):

@@ -18,7 +18,7 @@ SEED = int(os.environ.get("FLOWLANG_SEED", datetime.now(UTC).date().toordinal())
 
 def crashes(case: str, mode: str, *words: str) -> dict[str, Any]:
     """What the harness says; it forks, so it is a process of its own."""
-    command = [sys.executable, "-m", "soak.crashes", "--case", case, "--mode", mode, "--seed", str(SEED), *words]
+    command = [sys.executable, "-m", "bench.soak.crashes", "--case", case, "--mode", mode, "--seed", str(SEED), *words]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)

@@ -1,24 +1,220 @@
-"""The long proofs go on where they were, and their page never shows a bare zero."""
+"""The long proofs go on where they were, count nothing twice, and their page never shows a bare zero."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
 from pathlib import Path
 
-from flowlang.verify import soak
+import pytest
+
+from bench.soak import __main__ as soak
+from bench.soak import examples, state
+from bench.soak.page import page
+from bench.soak.proofs import Proof, example_slices, kill_slices, proofs
+from bench.soak.shares import Share, Shares
+from bench.soak.workers import Workers
+from flowlang.runtime import failpoint
+from flowlang.verify import killing
+from tests.repository.command import ROOT
+
+CODE = state.Code("aaaa", "c0ffee1", "flowlang 1, Python 3")
+LATER = state.Code("bbbb", "deadbee", "flowlang 2, Python 3")
+OF = {name: len(proof.slices) for name, proof in proofs().items()}
 
 
-def test_a_soak_goes_on_where_it_was(tmp_path: Path) -> None:
-    state, side = tmp_path / "state.json", tmp_path / "reliability.md"
-    words = ["--minutes", "0.0005", "--state", str(state), "--page", str(side), "--only", "explorations"]
-    assert soak.main(words) == 0
-    first = json.loads(state.read_text())["explorations"]["n"]
-    assert soak.main(words) == 0
-    assert json.loads(state.read_text())["explorations"]["n"] > first > 0
+def row(*parts: state.Part) -> state.Row:
+    return state.Row("plan", next=1, parts=list(parts))
+
+
+def part(code: state.Code, first: int, last: int, **found: object) -> state.Part:
+    return state.Part(code, "2026-01-02", "2026-01-02", first, last, {"broken": [], **found})
+
+
+# ---------------------------------------------------------------- slices
+
+
+def test_a_soak_that_is_broken_off_goes_on_and_does_nothing_twice(tmp_path: Path) -> None:
+    file, side = tmp_path / "state.json", tmp_path / "reliability.md"
+    words = ["--state", str(file), "--page", str(side), "--only", "mutants", "--workers", "2"]
+    command = [sys.executable, "-m", "bench.soak", *words, "--minutes", "5"]
+    going = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    while not file.exists() or not state.read(file)["mutants"].done:
+        assert going.poll() is None
+        time.sleep(0.01)
+    os.killpg(going.pid, signal.SIGINT)  # as a ctrl-C does
+    said, _ = going.communicate()
+    assert going.returncode == 130, said
+    before = state.read(file)["mutants"]
+    assert before.found["n"] == before.done == len(before.found["trials"]) > 0
+
+    assert soak.main([*words, "--minutes", "0.001"]) == 0
+    after = state.read(file)["mutants"]
+    assert after.found["n"] == after.done == len(after.found["trials"]) > before.done
     text = side.read_text()
-    assert "| explorations of small flows of depth 3 |" in text and "nothing yet | unknown" in text
+    assert f"| planted mistakes | {after.done} mistakes, " in text and "nothing yet | | | unknown" in text
+
+    assert soak.main([*words, "--minutes", "0", "--fresh"]) == 0
+    assert state.read(file)["mutants"].done == 0
+
+
+def test_a_slice_is_added_once() -> None:
+    mine = state.Row("plan")
+    for slice in (1, 0, 3):
+        mine.add(slice, {"n": 10, "by": {f"s{slice}": 1, "all": 1}, "broken": []}, CODE)
+    assert (mine.next, mine.ahead, mine.done, mine.found["n"]) == (2, {3}, 3, 30)
+    assert mine.found["by"] == {"s1": 1, "s0": 1, "s3": 1, "all": 3}
+    with pytest.raises(AssertionError):
+        mine.add(1, {"n": 10, "broken": []}, CODE)
+
+
+def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
+    rows = {"kills": row(part(CODE, 0, 4, n=3, by={"a": {"b": 2}}), part(LATER, 5, 5, n=1))}
+    rows["kills"].ahead = {7, 9}
+    state.write(tmp_path / "s", rows)
+    assert state.read(tmp_path / "s") == rows
+
+
+def test_points_of_examples_are_all_and_distinct() -> None:
+    slices = list(example_slices())
+    assert len(slices) == len(set(slices))
+    for name in examples.names():
+        for layout in killing.MODES:
+            mine = {(victim, place) for case, its, victim, place in slices if (case, its) == (name, layout)}
+            processes = 1 + (len(examples.case(name).prepared.services) if layout == "choreograph" else 0)
+            assert len(mine) == processes * (len(failpoint.PLACES) - (3 if layout == "orchestrate" else 0)), name
+    first = [case.partition("/")[0] for case, *_ in slices]
+    assert set(first[: len(slices) // 2]) == {name.partition("/")[0] for name in examples.names()}
+
+
+def test_kills_at_random_meet_every_example_in_every_layout() -> None:
+    met = Counter((name, layout) for name, layout, _ in kill_slices())
+    assert {(name, layout) for name in examples.names() for layout in killing.MODES} <= set(met)
+    assert max(met.values()) <= min(met.values()) + 1
+
+
+@pytest.mark.parametrize("proof", ["examples", "crashes", "kills", "simulations", "flows"])
+def test_a_slice_of_each_proof_finds_something_at_stake_and_nothing_broken(proof: str, tmp_path: Path) -> None:
+    one = proofs()[proof]
+    with Workers(1) as pool:
+        pool.start(proof, 0, lambda folder: one.act(one.slices[0], folder))
+        found = next(over for _ in iter(int, 1) for over in pool.over()).found
+    assert found["broken"] == []
+    assert found["n"] > 0 and found.get("effects", found.get("runs", 0)) > 0
+    mine = state.Row("plan")
+    mine.add(0, found, CODE)
+    assert f"| 0 of {found['n']:,} | `c0ffee1`" in page({proof: mine}, OF, CODE)
+
+
+# ---------------------------------------------------------------- workers
+
+
+def _spoiled(folder: Path) -> state.Found:
+    raise ValueError("this slice can't be done")
+
+
+def test_a_slice_that_dies_is_a_broken_promise() -> None:
+    with Workers(1) as pool:
+        pool.start("kills", 3, _spoiled)
+        done = next(over for _ in iter(int, 1) for over in pool.over())
+    assert (done.proof, done.slice, done.found["n"]) == ("kills", 3, 0)
+    assert done.found["broken"] == ["ended with 1: ValueError: this slice can't be done"]
+
+
+def test_who_leaves_ends_what_goes_on_with_all_that_it_started(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+
+    def forever(folder: Path) -> state.Found:
+        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        told.with_suffix(".new").write_text(str(child.pid))
+        told.with_suffix(".new").rename(told)
+        signal.pause()
+        return {"n": 1, "broken": []}
+
+    with Workers(1) as pool:
+        pool.start("kills", 0, forever)
+        while not told.exists():
+            assert list(pool.over()) == []
+    child = int(told.read_text())
+    until = time.monotonic() + 20
+    while (
+        Path(f"/proc/{child}").exists() and Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    ):
+        assert time.monotonic() < until, "it goes on"
+        time.sleep(0.01)
+
+
+# ---------------------------------------------------------------- shares
+
+
+def test_time_goes_to_where_most_is_left() -> None:
+    shares = Shares(1000.0, {"small": Share(20, 10, 10.0), "large": Share(310, 10, 10.0), "huge": Share(10**6, 1, 1.0)})
+    used: Counter[str] = Counter()
+    for _ in range(200):
+        name = shares.next([name for name, share in shares.of.items() if share.left], lambda name: 0.0)
+        assert name
+        shares.over(name, 1.0)
+        used[name] += 1
+    assert 0 < 5 * used["small"] < used["large"] and abs(used["large"] - used["huge"]) <= 2
+
+
+def test_who_is_done_leaves_the_time_to_the_others() -> None:
+    shares = Shares(100.0, {"short": Share(2, 0, 0.0), "long": Share(1000, 0, 0.0)})
+    begun = []
+    for _ in range(50):
+        open = [name for name, share in shares.of.items() if share.done < share.slices]
+        begun.append(shares.next(open, lambda name: 0.0))
+        shares.over(str(begun[-1]), 1.0)
+    assert begun.count("short") == 2 and begun.count("long") == 48
+
+
+# ---------------------------------------------------------------- the page
 
 
 def test_what_was_broken_is_on_the_page() -> None:
-    text = soak.page({"kills": {"n": 7, "effects": 20, "broken": ["a promise"]}})
-    assert "| 7 kills, 20 effects | 1 of 7 |" in text and "a promise" in text
+    mine = row(part(CODE, 0, 0, n=7, again=1, effects=20))
+    mine.parts[0].found["broken"] = ["a promise"]
+    text = page({"kills": mine}, OF, CODE)
+    assert "| 7 kills, 0.2 % of all | 1 kills while recovering, 20 effects | rounds 1 to 1 | 1 of 7 | `c0ffee1`" in text
+    assert "a promise" in text
+
+
+def test_what_was_found_at_other_code_says_so() -> None:
+    mine = row(part(CODE, 0, 19, n=1000, faults=5, effects=6), part(LATER, 20, 23, n=200, faults=7, effects=8))
+    text = page({"simulations": mine}, OF, LATER)
+    assert "| 1,200 seeds" in text and "seeds 0 to 999; seeds 1,000 to 1,199" in text
+    assert "| 1,000 at `c0ffee1`, 2026-01-02; the code has changed since<br>200 at `deadbee`, 2026-01-02 |" in text
+    assert "Versions at `c0ffee1`: flowlang 1" in text and "Versions at `deadbee`: flowlang 2" in text
+
+
+def test_a_row_of_other_slices_begins_anew(tmp_path: Path) -> None:
+    file, side = tmp_path / "state.json", tmp_path / "reliability.md"
+    rows = {"kills": row(part(CODE, 0, 0, n=7, again=1, effects=20))}
+    state.write(file, rows)
+    assert soak.main(["--state", str(file), "--page", str(side), "--minutes", "0", "--only", "kills"]) == 0
+    assert "7 kills" not in side.read_text()
+
+
+def test_a_proof_with_nothing_at_stake_is_no_proof() -> None:
+    text = page({"kills": row(part(CODE, 0, 0, n=0))}, OF, CODE)
+    assert "| 0 kills, 0.2 % of all | nothing | rounds 1 to 1 | 0, and nothing was tried |" in text
+
+
+def test_the_code_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "flowlang").mkdir()
+    (tmp_path / "flowlang" / "a.py").write_text("a = 1\n")
+    monkeypatch.setattr(state, "ROOT", tmp_path)
+    first = state.code_now()
+    assert first.commit == "no commit"
+    (tmp_path / "flowlang" / "a.py").write_text("a = 2\n")
+    assert state.code_now().hash != first.hash
+
+
+def test_slices_of_a_soak_can_be_written_down() -> None:
+    for name, proof in proofs().items():
+        assert isinstance(proof, Proof) and json.loads(json.dumps(list(proof.slices))), name

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from flowlang import ir
 from flowlang.cli.files import opened, project_of
 from flowlang.compile import Built, build, front
 from flowlang.diagnostic import Diagnostic
@@ -13,9 +12,9 @@ from flowlang.runtime.programs import Installation, of_flow, of_tables
 from flowlang.scenario.read import read
 from flowlang.source import Source
 from flowlang.verify.killing import Case
-from flowlang.verify.schedule import prepare
+from flowlang.verify.schedule import Prepared, prepare
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "specs" / "examples"
 
 
@@ -41,7 +40,7 @@ def case(name: str, runs: int = 4) -> Case:
             return of_flow(built.flow, built.hash)
         return of_tables(built.flow, built.hash, built.tables)
 
-    return Case(name, prepare(built.flow), installation, found.values, found.scenario, runs)
+    return Case(name, _prepared(folder), installation, found.values, found.scenario, runs)
 
 
 @cache
@@ -52,12 +51,12 @@ def _built(folder: str) -> Built:
     return build(front(source, project))
 
 
+@cache
+def _prepared(folder: str) -> Prepared:
+    return prepare(_built(folder).flow)
+
+
 def _source(file: Path) -> Source:
     found = opened(str(file))
     assert not isinstance(found, Diagnostic)
     return found
-
-
-def services(flow: ir.Flow) -> int:
-    """How many services a flow has."""
-    return len(prepare(flow).services)

@@ -1,4 +1,4 @@
-"""Kills of real processes, from the command line: `python -m soak.crashes --case order/all_well --mode orchestrate`.
+"""Kills of real processes, from the command line: `python -m bench.soak.crashes --case order/all_well --mode orchestrate`.
 
 Prints one object: what was tried and what came of it. A process of its own, since it forks: whoever does that must have one
 thread. Ends with 1 when a promise was broken, or when nobody was killed
@@ -15,14 +15,14 @@ import tempfile
 from itertools import product
 from pathlib import Path
 
+from bench.soak import examples
 from flowlang.runtime import failpoint
 from flowlang.verify.killing import MODES, Harness, Tally
-from soak import examples
 
 
 def main() -> int:
     """Kill, say what was found; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m soak.crashes")
+    parser = argparse.ArgumentParser(prog="python -m bench.soak.crashes")
     parser.add_argument("--list", action="store_true", help="print all (case, mode, place) and end")
     parser.add_argument("--case", default="order/all_well", choices=examples.names())
     parser.add_argument("--mode", default="orchestrate", choices=MODES)

@@ -1,6 +1,6 @@
 """How long a process takes, from its start, until the first of 10,000 runs that were open when the last one died goes on.
 
-`python -m soak.recovery` prints the seconds. With a PATH it makes the runs and is killed; with `--again` it is the next process.
+`python -m bench.soak.recovery` prints the seconds. With a PATH it makes the runs and is killed; with `--again` it is the next process.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ CASE = "image_convert/all_well"
 
 def measure(times: int = 3) -> list[float]:
     """Seconds, several times over one store after one kill each."""
-    root = str(Path(__file__).parents[1])
+    root = str(Path(__file__).parents[2])
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "soak.recovery", f"{folder}/s.db"]
+        command = [sys.executable, "-m", "bench.soak.recovery", f"{folder}/s.db"]
         made = subprocess.run(command, cwd=root)
         assert made.returncode == -signal.SIGKILL, made
         for _ in range(times):
@@ -61,7 +61,7 @@ class _Progress:
 
 
 async def _make(path: str) -> None:
-    from soak import examples
+    from bench.soak import examples
 
     case = examples.case(CASE)
     async with Engine.open(path, callers=_hangs, poll=False, workers=RUNS + 1) as engine:
@@ -88,7 +88,7 @@ def _progress(setting: Setting) -> _Progress:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m soak.recovery")
+    parser = argparse.ArgumentParser(prog="python -m bench.soak.recovery")
     parser.add_argument("path", nargs="?", default="")
     parser.add_argument("--again", action="store_true")
     given = parser.parse_args()

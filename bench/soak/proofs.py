@@ -1,0 +1,260 @@
+"""The long proofs, each a list of slices that take some seconds. A slice is the same whenever and wherever it is done."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product, zip_longest
+from pathlib import Path
+from typing import Any
+
+from bench.soak import examples, recovery
+from bench.soak.state import Found
+from flowlang.contract import Contracts, load
+from flowlang.runtime import failpoint
+from flowlang.source import Source
+from flowlang.verify import agree, crash, generate, killing, small
+from flowlang.verify.choices import Choices
+from flowlang.verify.explore import MODES, Freedom, explore
+from flowlang.verify.invariants import Broken
+from flowlang.verify.listening import events_for
+from flowlang.verify.mutants import hunt
+from flowlang.verify.planted import MUTANTS
+from flowlang.verify.schedule import prepare
+from flowlang.verify.simulate import Subject, simulate
+
+DEPTH = 3
+WORLDS = 5_000  # of one exploration
+RECOVERY = 2_000  # milliseconds that it may take until the first of 10,000 open runs goes on
+SEEDS, FLOWS, KILLS = 200_000, 100_000, 5_000
+SEEDS_AT_ONCE, FLOWS_AT_ONCE, EXPLORED_AT_ONCE, KILLS_AT_ONCE = 50, 20, 5, 10
+MOST_HISTORIES = 100  # of one slice; most see a kill or several
+LAYOUTS = {"orchestrate": "central engine", "together": "one process", "choreograph": "service processes"}
+"""The layouts of the crash harness, as the page calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """`slices` are what `act` takes, each once; together they are what was to be proved."""
+
+    slices: Sequence[Any]
+    act: Callable[[Any, Path], Found]
+
+
+def proofs() -> dict[str, Proof]:
+    """All, in the order in which they are begun."""
+    return {
+        "mutants": Proof([mutant.name for mutant in MUTANTS], _mutant),
+        "recovery": Proof(range(3), _recovery),
+        "examples": Proof(list(example_slices()), _example),
+        "crashes": Proof(list(crash_slices()), _crashes),
+        "kills": Proof(list(kill_slices()), _kills),
+        "simulations": Proof(range(0, SEEDS, SEEDS_AT_ONCE), _simulations),
+        "flows": Proof(range(0, FLOWS, FLOWS_AT_ONCE), _flows),
+        "explorations": Proof(range(0, small.count(DEPTH), EXPLORED_AT_ONCE), _explorations),
+    }
+
+
+# ---------------------------------------------------------------- simulated, explored, compared
+
+
+def _mutant(name: str, folder: Path) -> Found:
+    """One planted mistake."""
+    found = hunt(next(mutant for mutant in MUTANTS if mutant.name == name))
+    return {"n": 1, "trials": {name: found.trials}, "broken": [] if found.why else [f"got away: {name}"]}
+
+
+def _simulations(first: int, folder: Path) -> Found:
+    """Seed n: flow n / 10 of all small flows, drawn; every fault; both modes."""
+    total = {"n": 0, "faults": 0, "effects": 0}
+    broken = []
+    for tenth in range(first // 10, (first + SEEDS_AT_ONCE) // 10):
+        text = small.text(Choices(tenth).below(small.count(DEPTH)), DEPTH)
+        prepared = prepare(small.kernel(text))
+        subject = Subject(prepared, small.INPUT, events_for(prepared, small.INPUT, 4))
+        for seed, mode in product(range(tenth * 10, tenth * 10 + 10), MODES):
+            found = simulate(subject, mode, Choices(seed))
+            total["faults"] += sum(found.faults.values())
+            total["effects"] += found.effects
+            if found.broken:
+                broken.append(f"seed {seed} {mode}: {found.broken}\n{text}")
+        total["n"] += 10
+    return {**total, "broken": broken}
+
+
+def _explorations(first: int, folder: Path) -> Found:
+    """Some small flows of the depth, spread so that a short soak sees all constructs; each in both modes."""
+    many = small.count(DEPTH)
+    total = {"n": 0, "worlds": 0, "complete": 0}
+    broken = []
+    for place in range(first, min(first + EXPLORED_AT_ONCE, many)):
+        number = place * 7_919 % many  # a prime that does not divide them: each is met once
+        text = small.text(number, DEPTH)
+        prepared = prepare(small.kernel(text))
+        events = events_for(prepared, small.INPUT, 4)
+        for mode in MODES:
+            found = explore(prepared, mode, small.INPUT, Freedom(events), WORLDS)
+            total["n"] += 1
+            total["worlds"] += found.worlds
+            total["complete"] += found.complete
+            if found.broken:
+                broken.append(f"flow {number} {mode}: {found.broken.why}\n{text}")
+    return {**total, "broken": broken}
+
+
+def _flows(first: int, folder: Path) -> Found:
+    """Random flows of the generator, both modes against the meaning."""
+    runs, broken = 0, []
+    for seed in range(first, first + FLOWS_AT_ONCE):
+        tally, difference = agree.agree(_contracts(), [seed], schedules=2)
+        runs += sum(tally.runs.values())
+        if difference is not None:
+            broken.append(f"flow {seed}: {difference.why}")
+    return {"n": FLOWS_AT_ONCE, "runs": runs, "broken": broken}
+
+
+@cache
+def _contracts() -> Contracts:
+    contracts, _ = load([Source(name, text) for name, text in generate.CONTRACTS.items()], _nothing_else)
+    return contracts
+
+
+def _nothing_else(reference: str, beside: Source) -> Source:
+    raise AssertionError(f"{beside.name} refers to {reference}")
+
+
+def _recovery(number: int, folder: Path) -> Found:
+    """From the start of a process to its first call, with 10,000 runs open."""
+    took = round(max(recovery.measure(1)) * 1000)
+    return {"n": 1, "took": [took], "broken": [f"recovery took {took:,} ms"] if took > RECOVERY else []}
+
+
+# ---------------------------------------------------------------- crashes of examples
+
+
+def example_slices() -> Iterable[tuple[str, str, str, str]]:
+    """(case, layout, process, place): of each example its first scenario, then of each its second, and so on."""
+    for case, layout in product(in_turn(), killing.MODES):
+        for victim in killing.victims(examples.case(case).prepared, layout):
+            for place in failpoint.PLACES:
+                if layout != "orchestrate" or not failpoint.is_of_bus(place):  # a central engine has no bus
+                    yield case, layout, victim, place
+
+
+def in_turn() -> Iterable[str]:
+    """All cases, as one deals cards: no example waits until another one is through."""
+    of: dict[str, list[str]] = {}
+    for name in examples.names():
+        of.setdefault(name.partition("/")[0], []).append(name)
+    return (name for round in zip_longest(*of.values()) for name in round if name is not None)
+
+
+def _example(slice: tuple[str, str, str, str], folder: Path) -> Found:
+    """One process at each pass of one place."""
+    case, layout, victim, place = slice
+    harness = killing.Harness(examples.case(case, runs=2), layout, folder / "crash")
+    try:
+        harness.all_passes(victim, place)
+    finally:
+        harness.close()
+    assert len(harness.tally.points) == harness.tally.kills, "a point was counted twice"
+    return _told(harness.tally, case, layout)
+
+
+def _told(tally: killing.Tally, case: str, layout: str) -> Found:
+    return {
+        "n": tally.kills,
+        "again": tally.again,
+        "asked again": tally.asked_again,
+        "effects": tally.calls,
+        "by": {case.partition("/")[0]: {layout: tally.kills}},
+        "broken": tally.broken,
+    }
+
+
+# ---------------------------------------------------------------- crashes of small flows
+
+_STEPS = "\n".join(f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}" for s in "abc")
+SMALL = {
+    "small: undone": f"{_STEPS}\nfail Odd",
+    "small: fork": f"fork {{ {_STEPS} }} join all",
+    "small: wait": f'{_STEPS}\nwait for event "b.told" as e where e.id == id within 5m else fail Late',
+    "small: each": f"for each i in [1, 2, 3] parallel 2 {{ {_STEPS} }}",
+    "small: catch": f"scope k {{ {_STEPS} fail Odd }} catch as e -> {{ step d = b.act(id: id) {{ compensate none }} }}",
+}
+"""Flows of which every run comes to an end by itself: what waits for ever can't be killed until it is over."""
+_APART = {"orchestrate": "orchestrate", "together": "together", "apart": "choreograph"}
+
+
+def crash_slices() -> Iterable[tuple[str, str, str, str]]:
+    """(flow, layout, process, place) of the small flows."""
+    for name, layout in product(SMALL, crash.LAYOUTS):
+        for who in crash.victims(_subject(name).prepared, layout):
+            for place in failpoint.PLACES:
+                if layout != "orchestrate" or not failpoint.is_of_bus(place):
+                    yield name, layout, who, place
+
+
+@cache
+def _subject(name: str) -> Subject:
+    prepared = prepare(small.kernel(small.whole(SMALL[name])))
+    return Subject(prepared, small.INPUT, events_for(prepared, small.INPUT))
+
+
+def _crashes(slice: tuple[str, str, str, str], folder: Path) -> Found:
+    """One process of a small flow at each pass of one place."""
+    name, layout, who, place = slice
+    points, effects, broken = 0, 0, []
+    with crash.ledger(folder, _subject(name), runs=1) as scene:
+        try:
+            for _, found in crash.passes(scene, layout, who, place):
+                points += 1
+                effects += found.effects
+        except (Broken, AssertionError) as problem:
+            broken.append(f"{slice}, pass {points + 1}: {problem}")
+    return {"n": points, "effects": effects, "by": {name: {_APART[layout]: points}}, "broken": broken}
+
+
+# ---------------------------------------------------------------- kills at any moment
+
+
+def kill_slices() -> list[tuple[str, str, int]]:
+    """(flow, layout, seed): all examples in all scenarios, and the small flows, in all layouts, again and again."""
+    all_of_them = list(product([*in_turn(), *SMALL], killing.MODES))
+    return [(*all_of_them[seed % len(all_of_them)], seed) for seed in range(KILLS // KILLS_AT_ONCE)]
+
+
+def _kills(slice: tuple[str, str, int], folder: Path) -> Found:
+    """Some kills at any moment, of any process; of some processes again while they recover."""
+    name, layout, seed = slice
+    if name in SMALL:
+        return _kills_of_small(name, layout, seed, folder)
+    harness = killing.Harness(examples.case(name, runs=3), layout, folder / "crash")
+    try:
+        harness.at_random(random.Random(seed), KILLS_AT_ONCE, harness.usual())
+    finally:
+        harness.close()
+    return _told(harness.tally, name, layout)
+
+
+def _kills_of_small(name: str, layout: str, seed: int, folder: Path) -> Found:
+    chance, count, broken = random.Random(seed), Counter[str](), []
+    its_name = next(other for other, ours in _APART.items() if ours == layout)
+    with crash.ledger(folder, _subject(name), runs=3) as scene:
+        while count["kills"] < KILLS_AT_ONCE and count["histories"] < MOST_HISTORIES:
+            try:
+                found = crash.crash(scene, its_name, f"random-{count['histories']}", None, chance)
+            except (Broken, AssertionError) as problem:
+                broken.append(f"{slice}: {problem}")
+                break
+            count += Counter(kills=found.kills, effects=found.effects, histories=1)
+    return {
+        "n": count["kills"],
+        "again": 0,
+        "effects": count["effects"],
+        "by": {name: {layout: count["kills"]}},
+        "broken": broken,
+    }

@@ -1,1 +1,0 @@
-"""What the long proofs need of the examples of this project; `make soak` runs it."""
