@@ -70,9 +70,7 @@ def _look_first(path: str, write: bool) -> None:
             raise StoreError(f"there is no store at `{path}`")
         if not os.path.isfile(path):  # a pipe would keep us waiting for whoever writes into it
             raise StoreRefused(f"`{path}` is no file that a store could be in")
-        has_log = os.path.exists(
-            f"{path}-wal"
-        )  # before the head: whoever makes the store at this moment makes the head first
+        has_log = _has_log(path)  # before the head: whoever makes the store at this moment makes the head first
         with open(path, "rb") as file:
             head = file.read(100)
             size = file.seek(0, os.SEEK_END)
@@ -80,7 +78,12 @@ def _look_first(path: str, write: bool) -> None:
         raise StoreError(f"the store `{path}` can't be opened: {error.strerror}") from error
     if not head and not has_log:
         return
-    _check_head(path, head, size)
+    _check_head(path, head, size, has_log or _has_log(path))
+
+
+def _has_log(path: str) -> bool:
+    """Whether somebody has the store open, or was killed at it: whoever closes it last puts the log's pages into it."""
+    return os.path.exists(f"{path}-wal")
 
 
 def _is_half_born(path: str) -> bool:
@@ -89,15 +92,16 @@ def _is_half_born(path: str) -> bool:
     return os.path.getsize(path) == 0 or os.path.exists(f"{path}-journal")
 
 
-def _check_head(path: str, head: bytes, size: int) -> None:
-    """The first hundred bytes of a SQLite file say whose it is, in which version, and how long it should be."""
+def _check_head(path: str, head: bytes, size: int, has_log: bool) -> None:
+    """The first hundred bytes of a SQLite file say whose it is, in which version, and how long it should be. They are put in
+    before the pages behind them, so whoever looks at that moment, or after a kill at that moment, finds the rest in the log."""
     if head[:16] != _MAGIC[: len(head)] or len(head) < 100:
         found = "it is cut short" if len(head) < 100 and head[:16] == _MAGIC else "it is no SQLite file"
         raise StoreRefused(f"`{path}` is not a store of flows: {found}")
     page = int.from_bytes(head[16:18], "big")
     page = 65_536 if page == 1 else page
     pages = int.from_bytes(head[28:32], "big")
-    is_whole = size >= page * pages or head[24:28] != head[92:96]
+    is_whole = size >= page * pages or has_log or head[24:28] != head[92:96]
     application, version = int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big")
     if not is_whole and not (application == APPLICATION and _is_half_born(path)):
         raise StoreRefused(f"the store `{path}` is cut short: {size} bytes of {page * pages}")

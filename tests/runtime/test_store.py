@@ -303,6 +303,26 @@ def test_what_is_no_store_of_ours_is_refused_and_left_alone(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
+@pytest.mark.parametrize("write", [True, False])
+def test_whoever_is_killed_while_the_log_goes_into_the_store_leaves_a_whole_one(write: bool, tmp_path: Path) -> None:
+    path, log = tmp_path / "s.db", tmp_path / "s.db-wal"
+    store = open_store(str(path))
+    fill(store)
+    many = [replace(RUN, run=f"more{number}", key=f"k{number}") for number in range(400)]
+    with store.transaction():
+        for run in many:
+            store.add_run(run)
+    kept = log.read_bytes()
+    store.close()  # the log is in the store now
+    pages = path.stat().st_size // 4096
+    with open(path, "r+b") as file:
+        file.truncate((pages - 5) * 4096)  # the last pages were not in yet; they are put in one after the other
+    log.write_bytes(kept)
+    found = open_store(str(path), write)
+    assert [run for run in many if found.run(run.run) != run] == []
+    found.close()
+
+
 def test_a_store_that_is_damaged_inside_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     open_store(str(path)).close()
