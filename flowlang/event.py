@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass as standard
 
-from flowlang.frozen import dataclass
+from flowlang.frozen import dataclass, keyed
 from flowlang.values import Value as Value
 
 Index = tuple[int, ...]  # the iterations and attempts around a block, from the outside; () where there is none
@@ -73,7 +72,7 @@ class Unknown:
 Result = Ok | Failed | Unknown
 
 
-@standard(frozen=True, slots=True)  # the key of many dictionaries: its generated methods are quicker
+@keyed(frozen=True, slots=True)
 class EffectId:
     """One idempotency key of one step: `number` counts the declared failures before it, `kind` is `do` or `undo`."""
 

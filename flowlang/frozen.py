@@ -1,9 +1,12 @@
-"""`@dataclass(frozen=True, slots=True)` with one generated method instead of six.
+"""`@dataclass(frozen=True, slots=True)` with one generated method instead of six, made at a third of the price.
 
 The standard decorator compiles `__init__`, `__repr__`, `__eq__`, `__hash__`, `__setattr__` and `__delattr__` of each class
 anew. Here `__init__` is compiled, and the others are the same for all classes: with about a hundred and fifty of them
 that is a third of the time of a `check`. For readers and for mypy it is the standard decorator, and so it is for
 `dataclasses.fields` and `replace`.
+
+That nobody changes a record is mypy's to see to, not the interpreter's: a guard there makes each record three times as
+dear to make, and a run of three steps makes about thirty.
 """
 
 from __future__ import annotations
@@ -12,8 +15,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
+    from dataclasses import dataclass as keyed
 else:
-    from dataclasses import MISSING, FrozenInstanceError, fields
+    from dataclasses import MISSING, fields
     from dataclasses import dataclass as _standard
     from operator import attrgetter
 
@@ -22,6 +26,17 @@ else:
         assert frozen and slots
         return _made
 
+    def keyed(*, frozen, slots):
+        """The decorator for the key of many dictionaries: `==` and `hash` of its own, since generated ones are quicker."""
+        assert frozen and slots
+        return _keyed
+
+    def _keyed(cls):
+        made = _standard(init=False, slots=True, unsafe_hash=True)(cls)
+        made.__init__ = _init(made, fields(made))
+        made.__dataclass_params__.frozen = True
+        return made
+
     def _made(cls):
         made = _standard(init=False, repr=False, eq=False, slots=True)(cls)
         every = fields(made)
@@ -29,13 +44,11 @@ else:
         made._key = attrgetter(*compared) if compared else _nothing
         made.__init__ = _init(made, every)
         made.__eq__, made.__hash__, made.__repr__ = _eq, _hash, _repr
-        made.__setattr__, made.__delattr__ = _refused, _refused
-        made.__getstate__, made.__setstate__ = _state, _restore
         made.__dataclass_params__.frozen = True  # for those who ask whether they may share it
         return made
 
     def _init(made, every):
-        known = {"_set": object.__setattr__, "_MISSING": MISSING}
+        known = {"_MISSING": MISSING}
         given, lines = [], []
         for field in every:
             assert field.init
@@ -49,7 +62,7 @@ else:
                 given.append(f"{field.name}=_default_{field.name}")
             else:
                 given.append(field.name)
-            lines.append(f" _set(self, {field.name!r}, {value})")
+            lines.append(f" self.{field.name} = {value}")
         # The names of our own fields, as in the standard decorator; nothing of a user's is among them.
         exec(f"def __init__(self, {', '.join(given)}):\n" + "\n".join(lines or [" pass"]), known)  # noqa: S102
         known["__init__"].__qualname__ = f"{made.__qualname__}.__init__"
@@ -71,15 +84,5 @@ else:
         said = (f"{field.name}={getattr(self, field.name)!r}" for field in fields(self) if field.repr)
         return f"{self.__class__.__qualname__}({', '.join(said)})"
 
-    def _refused(self, name, *value):
-        raise FrozenInstanceError(f"cannot change `{name}`")
 
-    def _state(self):
-        return [getattr(self, field.name) for field in fields(self)]
-
-    def _restore(self, state):
-        for field, value in zip(fields(self), state, strict=True):
-            object.__setattr__(self, field.name, value)
-
-
-__all__ = ["dataclass"]
+__all__ = ["dataclass", "keyed"]

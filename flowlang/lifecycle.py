@@ -13,7 +13,7 @@ the next one: this is where the idempotency keys come from.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from flowlang.event import (
     UNDO_BACKOFF_MAX,
@@ -27,6 +27,7 @@ from flowlang.event import (
     Result,
     Unknown,
 )
+from flowlang.frozen import dataclass
 
 ITEM_MOVES: dict[str, dict[str, str]] = {
     "ready": {"begin": "running", "halt": "done"},

@@ -29,7 +29,7 @@ from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.runtime.store import ListenRow, PartRow, Recorded, RunRow, TimerRow
+from flowlang.runtime.store import ENGINE, ListenRow, PartRow, Recorded, RunRow, TimerRow
 from flowlang.runtime.timers import Timers
 from flowlang.runtime.waiting import Waiting
 from flowlang.runtime.work import Work
@@ -487,9 +487,17 @@ class Driver:
             case event.Finish(status):
                 self._set_status(part, FINISH_MOVES[status])
                 self.store.finish_run(part.run, status, input.at)
-                self.release(lambda: self.over.__setitem__(part.run, status))
+                self.release(partial(self._is_over, part, status))
             case _:
                 assert_never(effect)
+
+    def _is_over(self, part: Part, status: str) -> None:
+        """A run has ended. Nothing is expected to reach it any more, so its state is let go, where one role has all of it:
+        in a choreography the last words of others are still on their way."""
+        self.over[part.run] = status
+        if part.role == ENGINE:
+            self.parts.pop((part.role, part.run), None)
+            self.active.discard(part.run)
 
     def _judge(self, part: Part) -> None:
         """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""

@@ -416,15 +416,16 @@ def _settle(future: asyncio.Future[Value | _Raised], value: Value | _Raised) -> 
 
 
 def _arguments(handler: Handler, request: Request) -> dict[str, Any] | str:
-    """The keyword arguments of a call, or what is wrong with them. The input is copied: a handler may change its
+    """The keyword arguments of a call, or what is wrong with them. What it gets is copied: a handler may change its
     own."""
-    input = _copied(request.input)
+    input = request.input
     arguments: dict[str, Any] = {}
     if handler.fields or handler.rest:
         if not isinstance(input, dict):
             return "the input is no record, so it has no fields to hand over; take `call` and read `call.input`"
-        names = input if handler.rest else handler.fields
-        arguments = {name: input[name] for name in names if name in input and name != "call"}
+        for name in input if handler.rest else handler.fields:
+            if name in input and name != "call":
+                arguments[name] = _copied(input[name])
         for name in handler.required:
             if name not in arguments:
                 return f"the handler wants `{name}`, which this input does not have; give the parameter a default"
@@ -434,16 +435,21 @@ def _arguments(handler: Handler, request: Request) -> dict[str, Any] | str:
 
 
 def _copied(value: Value) -> Value:
-    """A value of its own for whoever may change it."""
-    kind = type(value)
-    if kind is dict:
-        return {key: _copied(item) if type(item) in _BOXES else item for key, item in value.items()}
-    if kind is list:
-        return [_copied(item) if type(item) in _BOXES else item for item in value]
-    return value
+    """A value of its own for whoever may change it. Most of it is scalars, so boxes are copied whole and then gone through."""
+    copy: Any
+    if type(value) is dict:
+        copy = value.copy()
+        for key, item in value.items():
+            if type(item) in _BOXES:
+                copy[key] = _copied(item)
+    elif type(value) is list:
+        copy = [_copied(item) if type(item) in _BOXES else item for item in value]
+    else:
+        copy = value
+    return copy
 
 
-_BOXES = (dict, list)
+_BOXES = frozenset((dict, list))
 
 
 def _call(request: Request, input: Value) -> Call:

@@ -40,14 +40,14 @@ class _Row(Generic[T]):
     def __init__(self, limit: int, late: Callable[[T], object]) -> None:
         self._seconds = limit / 1000
         self._late = late
+        self._loop = asyncio.get_running_loop()
         self._due: dict[T, float] = {}
         self._alarm: asyncio.TimerHandle | None = None
 
     def add(self, thing: T) -> None:
-        loop = asyncio.get_running_loop()
-        self._due[thing] = due = loop.time() + self._seconds
+        self._due[thing] = due = self._loop.time() + self._seconds
         if self._alarm is None:
-            self._alarm = loop.call_at(due, self._ring)
+            self._alarm = self._loop.call_at(due, self._ring)
 
     def drop(self, thing: T) -> None:
         if self._due.pop(thing, None) is not None and not self._due and self._alarm is not None:
@@ -55,7 +55,7 @@ class _Row(Generic[T]):
             self._alarm = None
 
     def _ring(self) -> None:
-        loop = asyncio.get_running_loop()
+        loop = self._loop
         self._alarm = None
         while self._due:
             thing = next(iter(self._due))

@@ -3,15 +3,13 @@ implement the same two words as the real thing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from flowlang.event import Reason, Result, Value
+from flowlang.event import EffectId, Reason, Result, Value, key_of
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One attempt of one call. `key` is the idempotency key; an undo also names `undoes`, the key of the call
+class Request(NamedTuple):
+    """One attempt of one call. `number` is that of its idempotency key; an undo also has in `undone` the number of the call
     that it undoes, and why. `attempt` counts from 1 over the whole step; `answered` of the attempts before it
     have a recorded result (the others died with their process); `timeout` is in milliseconds."""
 
@@ -22,12 +20,22 @@ class Request:
     service: str
     operation: str
     input: Value
-    key: str
+    number: int
     attempt: int
     timeout: int
-    undoes: str = ""
+    undone: int = 0
     reason: Reason | None = None
     answered: int = 0
+
+    @property
+    def key(self) -> str:
+        """The idempotency key. Worked out when somebody asks: nearly no handler does."""
+        return key_of(self.run, EffectId(self.path, self.kind, self.number))
+
+    @property
+    def undoes(self) -> str:
+        """The idempotency key of the call that an undo undoes, else ""."""
+        return key_of(self.run, EffectId(self.path, "do", self.undone)) if self.kind == "undo" else ""
 
 
 class ScenarioMistake(RuntimeError):

@@ -9,9 +9,10 @@ keeps them for as long as the process lives.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from flowlang.event import External
+from flowlang.frozen import dataclass
 from flowlang.lifecycle import Item
 
 ENGINE = "@engine"

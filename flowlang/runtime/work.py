@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowlang import event, lifecycle
-from flowlang.event import EffectId, Error, Ok, Result, Unknown, key_of
+from flowlang.event import Error, Ok, Result, Unknown
 from flowlang.lifecycle import Item
 from flowlang.runtime import failpoint
 from flowlang.runtime.calls import Open
@@ -184,10 +184,10 @@ class Work:
             call.service,
             call.operation,
             call.input,
-            key_of(part.run, one.id),
+            call.number if row is None else row.item.id.number,
             attempt,
             call.policy.timeout,
-            key_of(part.run, EffectId(call.path, "do", call.undoes)) if call.kind == "undo" else "",
+            call.undoes,
             call.reason,
             answered,
         )

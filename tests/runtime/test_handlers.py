@@ -15,7 +15,7 @@ import pytest
 
 from flowlang import Call, Failure, operation
 from flowlang.declared import Operation
-from flowlang.event import Error, Failed, Ok, Reason, Result, Unknown
+from flowlang.event import EffectId, Error, Failed, Ok, Reason, Result, Unknown, key_of
 from flowlang.runtime import blocking
 from flowlang.runtime.answer import Answers, Examples
 from flowlang.runtime.handlers import Handlers, Problem, load
@@ -50,7 +50,7 @@ def request(known: Operation = CHARGE, input: Any = None, timeout: int = 30_000,
         service=known.service,
         operation=known.name,
         input=INPUT if input is None else input,
-        key="k-1",
+        number=more.pop("number", 0),
         attempt=more.pop("attempt", 1),
         timeout=timeout,
         **more,
@@ -114,8 +114,11 @@ def f(call: Call):
 """
     )
     reason = Reason("failed", Error("NoCarrier", "", "order/ship"))
-    asked = request(ECHO, {"x": 1}, kind="undo", attempt=3, undoes="k-0", reason=reason)
-    assert ask(files, asked) == Ok(["echo.say", {"x": 1}, "k-1", "undo", 3, "k-0", "NoCarrier", "r-1", "order/charge"])
+    asked = request(ECHO, {"x": 1}, kind="undo", attempt=3, undone=2, reason=reason)
+    keys = [key_of("r-1", EffectId("order/charge", kind, number)) for kind, number in (("undo", 0), ("do", 2))]
+    assert ask(files, asked) == Ok(
+        ["echo.say", {"x": 1}, keys[0], "undo", 3, keys[1], "NoCarrier", "r-1", "order/charge"]
+    )
 
 
 def test_a_field_that_is_not_there_takes_the_default(folder: Folder) -> None:
@@ -414,7 +417,7 @@ from flowlang.runtime.ports import Request
 known = Operation("echo", "say", {{}}, {{}}, (), True, True)
 handlers, problems = load(pathlib.Path({str(files)!r}), [known])
 answers = Answers([known])
-asked = Request("r", "f", "f/a", "do", "echo", "say", {{}}, "k", 1, 20)
+asked = Request("r", "f", "f/a", "do", "echo", "say", {{}}, 0, 1, 20)
 print(asyncio.run(Handlers(handlers, answers, Examples(answers)).call(asked)).error.name)
 """
     root = Path(__file__).parents[2]

@@ -526,7 +526,7 @@ class Clock:
 def request(path: str = "order/charge", kind: str = "do", answered: int = 0, timeout: int = 30_000) -> Request:
     operation = next(site.operation for site in sites_of(ORDER) if (site.path, site.kind) == (path, kind))
     return Request(
-        "r-1", "order", path, kind, operation.service, operation.name, {}, "k", answered + 1, timeout, answered=answered
+        "r-1", "order", path, kind, operation.service, operation.name, {}, 0, answered + 1, timeout, answered=answered
     )
 
 
@@ -587,7 +587,7 @@ def test_an_item_of_a_list_is_for_one_attempt() -> None:
 def test_an_attempt_whose_answer_was_lost_in_a_crash_gets_the_same_again() -> None:
     """`attempt` has gone on, since the first was counted before it was made; `answered` has not."""
     asked = request(answered=1)
-    again = Request(**{name: getattr(asked, name) for name in asked.__slots__} | {"attempt": 9})
+    again = asked._replace(attempt=9)
     assert ask(LIST, again) == ask(LIST, asked)
 
 

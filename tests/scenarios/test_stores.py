@@ -144,7 +144,7 @@ def test_scenario_57_what_can_not_be_stored_is_no_answer(word: str) -> None:
         deep = [deep]
     values: dict[str, Any] = {"None": None, "nan": float("nan"), "bytes": b"x", "cyclic": cyclic, "deep": deep}
     operation = next(iter(subject(A).prepared.flow.body.items)).operation  # type: ignore[union-attr]
-    request = Request("r", "small", "small/a", "do", "a", "act", {}, "k", 1, 1_000)
+    request = Request("r", "small", "small/a", "do", "a", "act", {}, 0, 1, 1_000)
     try:
         value = from_python(values[word])
     except BadValue:

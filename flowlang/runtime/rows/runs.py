@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import apsw
@@ -29,6 +30,7 @@ class RunRows(Connection):
 
     def __init__(self, path: str, connection: apsw.Connection) -> None:
         super().__init__(path, connection)
+        self._options: tuple[Mapping[str, str], str] = ({}, "{}")  # nearly always those of the run before
         self._flows: dict[tuple[str, str], FlowRow] = {}  # only whoever owns the store starts runs, and installs flows
 
     def add_flow(self, flow: FlowRow, shares: dict[str, str]) -> None:
@@ -103,7 +105,8 @@ class RunRows(Connection):
 
     def add_run(self, row: RunRow) -> None:
         """A new run."""
-        options = json.dumps(dict(row.options)) if row.options else "{}"
+        if row.options != self._options[0]:
+            self._options = (row.options, json.dumps(dict(row.options)))
         self._late[ADD_RUN].append(
             (
                 row.run,
@@ -116,7 +119,7 @@ class RunRows(Connection):
                 row.status,
                 row.started,
                 row.ended,
-                options,
+                self._options[1],
             )
         )
 
