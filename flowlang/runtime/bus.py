@@ -153,8 +153,9 @@ class Bus:
         except Undecodable as problem:
             return self._bury(row, f"it can't be read: {problem}")
         if isinstance(said, External):
-            if said.type in driver.listens:
-                driver.waiting.heard(row.role, said)
+            if said.type not in driver.listens:
+                return self._bury(row, f"no installed flow knows events of type `{said.type}`")
+            driver.waiting.heard(row.role, said)
             self._to_ack.append(row.seq)
         elif isinstance(said, Heard):
             message = said.message

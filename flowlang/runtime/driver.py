@@ -85,7 +85,9 @@ class Driver:
         self.active: set[str] = set()  # runs that we have taken up
         self.everything = False  # whether all runs are taken up
         self.shares_bus = False  # whether other processes put things on the bus for our roles
-        self.exact = False  # whether others read in the store which parts are asleep, so that it must always be true
+        self.exact = (
+            False  # whether others live on the store: which parts are asleep must be true, what is new be learnt
+        )
         self.direct = True  # whether what our roles say to each other is heard in the turn that says it
         self.stopping = False
         self.work = Work(self)
@@ -94,6 +96,7 @@ class Driver:
         self.timers = Timers(self)
         self._loop = asyncio.get_running_loop()
         self._shares: dict[tuple[str, str, str], Share] = {}
+        self._newest = 0  # what the store calls the newest flow that we have learnt
         self._todo: deque[Callable[[], object]] = deque()
         self._inner: deque[Callable[[], object]] = deque()
         self._released: list[Callable[[], object]] = []
@@ -236,6 +239,8 @@ class Driver:
     def _gather(self) -> None:
         """Everything that this turn does: first what came from outside, then timers, so that an event that was there in
         time is seen before its deadline."""
+        if self.exact:
+            self._learn_what_is_new()
         self.bus.begin_turn()
         self.drain()
         for _ in range(min(len(self._todo), BATCH)):
@@ -293,8 +298,16 @@ class Driver:
 
     # ------------------------------------------------------------ flows
 
+    def _learn_what_is_new(self) -> None:
+        """Others install flows while we serve: whatever this turn takes in is for flows that we know, since nobody else writes
+        while it lasts. Known too late, an event for a wait of a new flow would be taken for one that nobody wants."""
+        if self.store.newest_flow() != self._newest:
+            self.learn()
+            self.bus.look_at_parked()
+
     def learn(self) -> None:
         """Look again at what is installed."""
+        self._newest = self.store.newest_flow()
         self.listens = self.store.listens()
         newest = {flow.name: flow for flow in self.store.flows()}
         self.gates.clear()

@@ -92,15 +92,12 @@ def _stop_signals() -> asyncio.Event:
 
 
 async def _listen(driver: Driver) -> None:
-    """Look for what others have put on the bus, and for new flows."""
-    pause, newest = QUICK, driver.store.newest_flow()
+    """Look for what others have put on the bus."""
+    pause = QUICK
     try:
         while driver.failure is None:
             if driver.store.changed():
                 pause = QUICK
-                if newest != (newest := driver.store.newest_flow()):
-                    driver.learn()
-                    driver.do(driver.bus.look_at_parked)
                 driver.do(driver.bus.look)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, SLOW)

@@ -130,8 +130,8 @@ class Waiting:
 
     def arm(self, part: Part, armed: event.Arm) -> None:
         """A wait listens from now on; what is kept for it is offered once this input is done."""
-        value = armed.value if armed.field == SUBJECT and isinstance(armed.value, str) else canonical(armed.value)
-        self._driver.store.arm(part.role, part.run, armed.path, armed.type, armed.field, value, self._driver.now())
+        now = self._driver.now()
+        self._driver.store.arm(part.role, part.run, armed.path, armed.type, armed.field, asked(armed), now)
         self._driver.then(lambda: self._look_back(part, armed.path))
 
     def _look_back(self, part: Part, path: str) -> None:
@@ -206,6 +206,11 @@ class Waiting:
 def run_started_by(flow: str, mode: str, event_id: str) -> str:
     """The run of a flow that an event starts: the same however often the event comes."""
     return hashlib.sha256(f"{flow}|{mode}|{event_id}".encode()).hexdigest()[:12]
+
+
+def asked(armed: event.Arm) -> str:
+    """The value by which a wait asks, as `text_of` gives that of an event."""
+    return armed.value if armed.field == SUBJECT and isinstance(armed.value, str) else canonical(armed.value)
 
 
 def text_of(name: str, external: External) -> str | None:

@@ -8,6 +8,7 @@ the ledger is a legal order        a call begins only after the effects of all c
 undo is the mirror of do           of a run that is undone no effect is left that has a compensation
 every run ends or has a witness    an armed wait or an operator, and not nothing
 timers                             fired once, and never before their time by their owner's clock
+nothing comes too late unseen      an event that came before a wait gave up was offered to it (where all share a clock)
 messages add up                    all that was said was sent and taken in once, or came after the end, or is dead
 replay                             a journal leads to the state in memory, at every commit where it is looked at
 """
@@ -27,6 +28,7 @@ from flowlang.runtime.desk import calls, fold
 from flowlang.runtime.ports import Request
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import PartRow
+from flowlang.runtime.waiting import asked
 from flowlang.verify.adapters import WatchedStore, known_share
 from flowlang.verify.ledger import Entry, Ledger
 from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, closure
@@ -136,6 +138,37 @@ def whole(
         _mirror(prepared.flow, run, outcome, ledger, by_hand)
         _attempts(store, run, ledger)
     return tuple(statuses)
+
+
+def in_time(store: SqliteStore, run: str) -> None:
+    """No wait of a run gave up while an event that it asked for had come. Only where all processes go by one clock: an event
+    was on the disk before the turn in which the timer fired if its time is the earlier one."""
+    for part in store.parts(run):
+        share = known_share(part.hash, part.mode, part.role, store.share(part.hash, part.mode, part.role) or "")
+        state = share.machine.initial(share.program, run, part.started)
+        armed: dict[str, tuple[str, str, str]] = {}
+        offered: set[str] = set()
+        for id, _, body in store.journal(part.role, run):
+            input = codec.load_input(body)
+            offered.add(id)
+            if isinstance(input, event.Fired) and input.path in armed:
+                _none_waited(store, run, input, armed[input.path], offered)
+            for effect in share.machine.advance(share.program, state, input):
+                if isinstance(effect, event.Arm):
+                    armed[effect.path] = (effect.type, effect.field, asked(effect))
+
+
+def _none_waited(
+    store: SqliteStore, run: str, fired: event.Fired, wait: tuple[str, str, str], offered: set[str]
+) -> None:
+    for kept in store.kept(*wait, fired.at):
+        takers = store.takers(kept.event.id)
+        is_used = takers.get(run) is False or (kept.to == "one" and not all(takers.values()))
+        if kept.arrived < fired.at and not is_used and f"arrived:{fired.path}:{kept.event.id}" not in offered:
+            early = fired.at - kept.arrived
+            raise Broken(
+                f"{fired.path} gave up, and {kept.event.id} had come {early} ms before and was not offered to it"
+            )
 
 
 def _states(store: SqliteStore, prepared: Prepared, mode: str, run: str) -> Mode | None:

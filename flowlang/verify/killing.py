@@ -25,6 +25,7 @@ from types import FrameType
 
 from flowlang.event import Error, Value
 from flowlang.lifecycle import OVER
+from flowlang.report import report
 from flowlang.runtime import engine as engines
 from flowlang.runtime import failpoint, lock, service, view
 from flowlang.runtime.callers import SCENARIO, callers
@@ -34,11 +35,13 @@ from flowlang.runtime.ports import Caller
 from flowlang.runtime.processes import Fleet
 from flowlang.runtime.programs import Installation
 from flowlang.runtime.setting import NO_CRASH, Outside, Setting
+from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import RuntimeRefusal, StoreError
+from flowlang.scenario.compare import differences
 from flowlang.scenario.tree import Answers, Cancelling, Happening, Resolving, Say, Scenario, to_value
 from flowlang.values import wire_dumps
 from flowlang.verify.child import forked
-from flowlang.verify.invariants import Broken, Checks, whole
+from flowlang.verify.invariants import Broken, Checks, in_time, whole
 from flowlang.verify.schedule import Prepared
 from flowlang.verify.witness import Book, Noted, SharedClock, Told, keep
 
@@ -351,10 +354,25 @@ class Harness:
             statuses = whole(
                 store, self.case.prepared, mode, self.case.input, self._names(), accepted, ledger, Checks()
             )
+            for run in self._names():
+                in_time(store, run)
+                self._expected(store, run)
         finally:
             store.close()
         self.tally.runs += len(statuses)
         self.tally.statuses.update(statuses)
+
+    def _expected(self, store: SqliteStore, run: str) -> None:
+        """Time passes only when nothing goes on by itself, so kills change nothing of how a run ends: it ends as the scenario
+        says. Not where answers take time there, for here none does."""
+        answers = [answer for given in self.case.scenario.answers.values() for answer in given.items]
+        takes_time = any(answer.takes or (answer.kind == "unknown" and answer.takes is None) for answer in answers)
+        if self.case.scenario.expect is None or takes_time:
+            return
+        row = view.run(store, run)
+        found = report(view.outcome(store, run), run, row.flow, row.hash, row.mode)
+        for wrong in differences(self.case.scenario.expect, found):
+            raise Broken(f"{run} is not as the scenario expects: {wrong}")
 
 
 def victims(prepared: Prepared, mode: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A machine of a few lines for tests of the driver: it does a list of things in order, and undoes what it did.
 
     a           call step a; when a later one fails its compensation is called
-    wait:T:v    listen for an event of type T whose `id` is v, until a timer after an hour
+    wait:T:v    listen for an event of type T whose `id` is v, until a timer after an hour (wait:T:v:f, whose `f` is v)
     emit:T      publish an event of type T with the id "e"
     tell:s      (choreography) let service s do its own list, and go on when it has answered
 
@@ -126,7 +126,8 @@ def _go_on(program: Program, state: State, at: int) -> list[Effect]:
         match word:
             case "wait":
                 state.waiting = True
-                return [*effects, event.Arm(path, rest[0], "id", rest[1]), event.SetTimer(path, at + HOUR)]
+                field = rest[2] if rest[2:] else "id"
+                return [*effects, event.Arm(path, rest[0], field, rest[1]), event.SetTimer(path, at + HOUR)]
             case "emit":
                 effects.append(event.Publish(path, rest[0], {"id": "e"}))
                 state.place += 1
@@ -190,10 +191,16 @@ def central(
 
 
 def service(
-    owner: str, hash: str = "h", to: str = "one", *, policy: dict[str, Any] | None = None, **todo: list[str]
+    owner: str,
+    hash: str = "h",
+    to: str = "one",
+    *,
+    gate: str = "",
+    policy: dict[str, Any] | None = None,
+    **todo: list[str],
 ) -> Installation:
     """A flow for services, each with its list."""
-    return _installation(todo, "choreograph", owner, hash, to, "flow", "", policy or {})
+    return _installation(todo, "choreograph", owner, hash, to, "flow", gate, policy or {})
 
 
 def _installation(
@@ -201,11 +208,16 @@ def _installation(
 ) -> Installation:
     shares = {role: wire_dumps({"todo": words, "policy": policy}) for role, words in todo.items()}
     listens: dict[str, set[str]] = {gate: {owner}} if gate else {}
+    fields = {"id"}
     for role, words in todo.items():
         for word, *rest in (entry.split(":") for entry in words):
             if word in ("wait", "emit"):
                 listens.setdefault(rest[0], set()).update({role} if word == "wait" else ())
-    rows = tuple(ListenRow(type, 10 * HOUR, to, "{}", tuple(sorted(roles)), ("id",)) for type, roles in listens.items())
+                fields.update(rest[2:])
+    rows = tuple(
+        ListenRow(type, 10 * HOUR, to, "{}", tuple(sorted(roles)), tuple(sorted(fields)))
+        for type, roles in listens.items()
+    )
     text = wire_dumps({"type": gate, "bind": "e", "where": None, "key": None}) if gate else ""
     return Installation(FlowRow(hash, mode, name, owner, text), shares, rows)
 

@@ -45,6 +45,7 @@ def test_an_undoing_survives_its_engine() -> None:
 
 
 def test_days_pass_while_processes_die_at_any_moment() -> None:
+    """The parcel comes in time, whoever was dead at that moment."""
     found = crashes("order/all_well", "choreograph", "--runs", "3", "--random", "10")
     assert found["kills"] == 10
-    assert found["statuses"]["completed"] > 0
+    assert set(found["statuses"]) == {"completed"}
