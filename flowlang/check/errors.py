@@ -10,13 +10,18 @@ from flowlang.check.names import listed, meant
 from flowlang.check.resolve import Flows, child_of, operation_of
 from flowlang.check.walk import bodies, statements
 from flowlang.check.words.data import DeadCatch
-from flowlang.check.words.names import AmbiguousError, ErrorNotRaised
-from flowlang.contract import Contracts
+from flowlang.check.words.names import AmbiguousError, EngineErrorFailed, ErrorNotRaised, RetriedInVain
+from flowlang.contract import ENGINE_ERRORS, Contracts
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.language import tree
 from flowlang.source import Span
 
-ENGINE = ("ExpressionError", "InvalidInput", "InvalidOutput", "LimitReached", "Timeout", "Unavailable")
+ENGINE = tuple(name for name in ENGINE_ERRORS if name != "HandlerError")
+"""Those of the engine's errors that can be caught: a step whose handler breaks is stuck instead."""
+
+BEFORE_A_CALL = ("ExpressionError", "InvalidInput")
+"""Those that come up where the arguments of a call are computed."""
+
 LIMIT = "LimitReached"
 """The one of them that is not raised by whatever is called: it comes from a `repeat`, and from a flow that runs itself too
 often."""
@@ -48,7 +53,14 @@ def errors(flow: tree.Flow, contracts: Contracts, flows: Flows) -> Iterator[Diag
         if isinstance(statement, tree.Step) and statement.retry is not None and not statement.call.runs_flow:
             can = raising.block(tree.Block((statement,), statement.span))
             for error in statement.retry.errors:
-                yield from _error(error, can)
+                if error.service is None and error.name.text in BEFORE_A_CALL:
+                    yield RetriedInVain(span=error.span, error=error.name.text)
+                else:
+                    yield from _error(error, can)
+        elif isinstance(statement, tree.Fail) and statement.error.text in ENGINE_ERRORS:
+            yield EngineErrorFailed(
+                span=statement.error.span, error=statement.error.text, known=", ".join(ENGINE_ERRORS)
+            )
         elif isinstance(statement, tree.Scope):
             if statement.retry is not None:
                 can = raising.attempt(statement)

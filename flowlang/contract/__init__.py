@@ -6,11 +6,12 @@ writes it.
 """
 
 from flowlang.contract.entries import Contract, Contracts, EventEntry, OperationEntry, SchemaEntry
-from flowlang.contract.load import load
+from flowlang.contract.load import ENGINE_ERRORS, load
 from flowlang.contract.named import schema_for, type_for
 from flowlang.contract.project import Read
 
 __all__ = [
+    "ENGINE_ERRORS",
     "Contract",
     "Contracts",
     "EventEntry",

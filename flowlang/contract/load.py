@@ -21,7 +21,7 @@ from flowlang.contract.types import type_of
 from flowlang.declared import EventType, Operation, Schema
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.expression.types import ANY, NULL, Record, Type
-from flowlang.schema import SchemaError, conformer
+from flowlang.schema import SchemaError, conformer, made_for
 from flowlang.source import Source, Span
 from flowlang.values import Duration, Value
 from flowlang.yamltree import YEntry, YMapping, YNode, YScalar, YSequence, plain
@@ -183,22 +183,38 @@ class _Loading:
 
     def example(self, node: YMapping, output: Schema) -> tuple[Value, ...]:
         """The example of an answer, which has to fit `output`; () if there is none."""
-        example = node.get("example")
-        if example is None:
-            return ()
-        if self.project.left < 0:  # too much was found already
+        example, said = node.get("example"), node.get("output")
+        if self.project.left < 0 or (example is None and said is None):  # too much was found already, or all is said
             return ()
         try:
-            known = self.conformers.get(id(output))
-            if known is None:
-                known = self.conformers[id(output)] = (output, conformer(output))
-            fitted, problems = known[1](plain(example))
+            conform = self.conform(output)
         except SchemaError as error:  # what `schemas` finds should leave nothing for here
-            fitted, problems = None, (str(error),)
+            if example is not None:
+                self.found.append(words.ExampleMisfit(span=self.head(example), problem=str(error)))
+            return ()
+        if example is None:
+            assert said is not None
+            self.must_be_makeable(said, output, conform)
+            return ()
+        fitted, problems = conform(plain(example))
         if problems:
             self.found.append(words.ExampleMisfit(span=self.head(example), problem=problems[0]))
             return ()
         return (fitted,)
+
+    def conform(self, output: Schema) -> Conform:
+        """What holds values against `output`; made once for each schema. Raises SchemaError."""
+        known = self.conformers.get(id(output))
+        if known is None:
+            known = self.conformers[id(output)] = (output, conformer(output))
+        return known[1]
+
+    def must_be_makeable(self, said: YNode, output: Schema, conform: Conform) -> None:
+        """Without an example one is made from the schema, where that can be done."""
+        try:
+            made_for(output, conform)
+        except SchemaError:
+            self.found.append(words.NoExample(span=self.head(said)))
 
     def event(self, service: str, entry: YEntry) -> EventEntry:
         """One entry of `events`."""

@@ -192,6 +192,25 @@ class ExampleMisfit(Diagnostic):
     problem: str
 
 
+class NoExample(Diagnostic):
+    """An output of which nobody but its author knows an example."""
+
+    severity = "warning"
+    code = "FL0340"
+    message = "no example of this output can be made from its schema"
+    help = "write an answer that fits under `example`; if there is none, the schema contradicts itself"
+    explanation = (
+        "Where no handler is there, a run answers with the `example` of the contract, or makes one from the schema of the "
+        "output: the smallest that fits. What `not`, `propertyNames`, patterns or bounds ask for together can't always be "
+        "guessed, and sometimes nothing fits at all. `flowlang run` without handlers then stops at this operation."
+    )
+    bad = _bad(
+        '{ $ref: "#/schemas/Payment" }\n    errors: { Declined: "the bank said no" }\n    timeout: 10s\n    example: { paymentId: p-77 }',
+        "{ type: object, minProperties: 1, propertyNames: { pattern: '^p-[0-9]+$' } }",
+    )
+    good = _PAYMENTS
+
+
 class UnknownKeyword(Diagnostic):
     """A keyword that JSON Schema does not have."""
 

@@ -11,11 +11,15 @@ from typing import Any
 
 from flowlang.declared import Operation
 from flowlang.event import Error, Failed, Ok, Result, Unknown, Value
-from flowlang.runtime.ports import Request
-from flowlang.schema import DOUBT, Conformer, conformer, example_of
+from flowlang.runtime.ports import Request, ScenarioMistake
+from flowlang.schema import DOUBT, Conformer, SchemaError, conformer, example_of
 
 UNCERTAIN = ("Timeout", "Unavailable", "InvalidOutput")
 """The engine's own errors after which nobody knows whether the operation happened."""
+
+
+class NoAnswer(ScenarioMistake):
+    """Neither handler nor scenario nor contract says what an operation answers."""
 
 
 class Answers:
@@ -57,9 +61,16 @@ class Answers:
         return Failed(error) if name in declared else Unknown(error)
 
     def example(self, request: Request) -> Result:
-        """The contract's example, or a value made from the output's schema."""
+        """The contract's example, or a value made from the output's schema. Raises NoAnswer."""
         operation = self._operation(request)
-        return self.answer(request, operation.example[0] if operation.example else example_of(operation.output))
+        return self.answer(request, operation.example[0] if operation.example else self._made(operation))
+
+    def _made(self, operation: Operation) -> Value:
+        try:
+            return example_of(operation.output)
+        except SchemaError as error:
+            name = f"{operation.service}.{operation.name}"
+            raise NoAnswer(f"there is no handler for `{name}`, and {error}") from error
 
     def _operation(self, request: Request) -> Operation:
         return self.operations[request.service, request.operation]

@@ -16,7 +16,7 @@ class NoJson(Diagnostic):
     label = "here"
     explanation = (
         "The input of a run, the data of an event and the result that an operator gives are one JSON value. It is read strictly: "
-        "a member that is there twice, NaN, an integer beyond 64 bits, a number that no double can hold, half of a surrogate pair and "
+        "a member that is there twice, NaN, an integer of more than 34 digits, a number that no double can hold, half of a surrogate pair and "
         "nesting deeper than 100 levels are refused, because two readers could understand them differently."
     )
     bad = '{ "order": { "id": "o-1", "id": "o-2", "total": NaN } }'

@@ -8,11 +8,21 @@ questions.
 """
 
 from flowlang.schema.conform import Conformer, conformer
-from flowlang.schema.example import example_of
+from flowlang.schema.example import example_of, made_for
 from flowlang.schema.fault import SchemaError
 from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.quick import DOUBT
 from flowlang.schema.refs import pointed
 
-__all__ = ["DOUBT", "BadPattern", "Conformer", "Pattern", "SchemaError", "conformer", "example_of", "pointed"]
+__all__ = [
+    "DOUBT",
+    "BadPattern",
+    "Conformer",
+    "Pattern",
+    "SchemaError",
+    "conformer",
+    "example_of",
+    "made_for",
+    "pointed",
+]

@@ -7,6 +7,7 @@ checked in the end, because combinations can ask for what nobody can guess.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -22,11 +23,16 @@ from flowlang.schema.refs import Document
 from flowlang.values import DECIMALS, MAX_SIZE, Value, measure
 
 MAX_DEPTH = 30
+MAX_PARTS = 20_000  # that are looked at for one example: alternatives in each other can be tried for ever
 
 
 def example_of(schema: Schema | bool) -> Value:
     """A value that fits `schema`. Raises SchemaError where none can be made: then the contract needs an `example`."""
-    conform = conformer(schema)
+    return made_for(schema, conformer(schema))
+
+
+def made_for(schema: Schema | bool, conform: Conform) -> Value:
+    """The same, where what holds values against `schema` is there already."""
     try:
         made = _Making(Document(schema)).value(schema, "value", 0, 0)
         measure(made, max_size=MAX_SIZE)
@@ -38,6 +44,8 @@ def example_of(schema: Schema | bool) -> Value:
     return value
 
 
+Conform = Callable[[Value], tuple[Value, tuple[str, ...]]]
+
 _ADVICE = "no example can be made from the schema: the contract needs an `example`"
 
 
@@ -47,11 +55,17 @@ class _Making:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.compiler = Compiler(document)
+        self.left = MAX_PARTS
+
+    def spend(self, depth: int) -> None:
+        """One more part is looked at. Raises SchemaError where that comes to no end."""
+        self.left -= 1
+        if depth > MAX_DEPTH or self.left < 0:
+            raise SchemaError("it never ends")
 
     def value(self, schema: Any, name: str, variant: int, depth: int) -> Any:
         """A value of `schema` for a member called `name`. Different `variant`s give different values where they can."""
-        if depth > MAX_DEPTH:
-            raise SchemaError("it never ends")
+        self.spend(depth)
         if isinstance(schema, bool):
             return None
         schema = self.merged(schema, depth)
@@ -74,8 +88,7 @@ class _Making:
 
     def merged(self, schema: dict[str, Any], depth: int) -> dict[str, Any]:
         """`schema` with what `$ref` and `allOf` add to it."""
-        if depth > MAX_DEPTH:
-            raise SchemaError("it never ends")
+        self.spend(depth)
         parts = list(schema.get("allOf", ()))
         if "$ref" in schema:
             parts.insert(0, self.document.target(schema["$ref"]))

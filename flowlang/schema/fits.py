@@ -145,9 +145,12 @@ def kind(schema: dict[str, Any]) -> Fit | None:
         if kind is int:
             return Decimal(value) if fraction else value
         if kind is Decimal and whole:
-            if value == value.to_integral_value() and MIN_INT <= value <= MAX_INT:
+            if value != value.to_integral_value():
+                problems.add(path, _not(value, said))
+            elif MIN_INT <= value <= MAX_INT:
                 return int(value)
-            problems.add(path, _not(value, said))
+            else:
+                problems.add(path, f"{show(value)} does not fit into 64 bits")
         elif kind not in kinds:
             problems.add(path, _not(value, said))
         return value

@@ -145,6 +145,17 @@ def decimal_text(number: Decimal) -> str:
     return str(number).lower().replace("e+", "e")
 
 
+def whole_number(digits: str) -> int | Decimal | None:
+    """The whole number that these decimal digits, with a sign perhaps, stand for: an integer if it has 64 bits, else the
+    same as a decimal, since a schema may want one; None where no decimal is exactly that."""
+    if len(digits) <= 20 and MIN_INT <= int(digits) <= MAX_INT:
+        return int(digits)
+    if len(digits) > 310:
+        return None
+    number = DECIMALS.create_decimal(digits)
+    return number if number == Decimal(digits) else None
+
+
 def _days(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01. Years are counted from March, so that the leap day is a year's last."""
     if month <= 2:

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal, DecimalException
 from typing import Any, Final
 
-from flowlang.values.kinds import DECIMALS, MAX_DEPTH, MAX_INT, MAX_TEXT, MIN_INT
+from flowlang.values.kinds import DECIMALS, MAX_DEPTH, MAX_TEXT, whole_number
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -33,10 +33,10 @@ class BadJson(Exception):
 
 
 def parse_json(text: str, *, max_depth: int = MAX_DEPTH, max_size: int = MAX_TEXT) -> Any:
-    """The value that `text` stands for: integers as int, numbers with a fraction or exponent as Decimal.
+    """The value that `text` stands for: integers of 64 bits as int, other numbers as Decimal.
 
     Raises BadJson for anything but one JSON value, and for duplicate members, lone surrogates, NaN and Infinity,
-    integers beyond 64 bits, numbers beyond the exponents of a double, and what is deeper or longer than allowed."""
+    integers of more than 34 digits, numbers beyond the exponents of a double, and what is deeper or longer than allowed."""
     if len(text) > max_size:
         raise BadJson(f"the text is longer than {max_size:,} characters", max_size)
     space = _SPACE.match
@@ -129,9 +129,9 @@ def _item(text: str, at: int) -> tuple[Any, int, bool]:
 def _number(found: re.Match[str]) -> int | Decimal:
     digits = found[0]
     if found[1] is None and found[2] is None:
-        whole = int(digits) if len(digits) <= 20 else MAX_INT + 1
-        if not MIN_INT <= whole <= MAX_INT:
-            raise BadJson("the integer does not fit into 64 bits", found.start())
+        whole = whole_number(digits)
+        if whole is None:
+            raise BadJson("the integer has more than 34 digits", found.start())
         return whole
     try:
         number = DECIMALS.create_decimal(digits)

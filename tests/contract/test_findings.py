@@ -29,6 +29,32 @@ CASES = {
         schemas:
           string: { type: string }         # FL0333
         """,
+    "an output whose example nobody can guess needs one": """
+        service: odd
+        operations:
+          bounds: { output: { type: integer, minimum: 5, maximum: 3 } }    # FL0340
+          nothing: { output: { not: {} } }                                 # FL0340
+          names:
+            output: { $ref: "#/schemas/Named" }                            # FL0340
+          said:
+            output: { $ref: "#/schemas/Named" }
+            example: { p-1: true }
+          known: { output: { type: integer, minimum: 5, maximum: 7 } }
+          silent: {}
+          endless: { output: { $ref: "#/schemas/Endless" } }               # FL0340
+        schemas:
+          Named: { type: object, minProperties: 1, propertyNames: { pattern: "^p-[0-9]+$" } }
+          Endless:
+            type: object
+            required: [a]
+            properties: { a: { anyOf: [ { $ref: "#/schemas/Endless" }, { $ref: "#/schemas/Endless" } ] } }
+        """,
+    "nothing is said of examples where a schema is broken": """
+        service: odd
+        operations:
+          bounds: { output: { type: integer, minimum: 5, maximum: 3 } }
+          broken: { output: { typ: integer } }                             # FL0380
+        """,
     "a contract is a mapping": """
         - service: payments                # FL0331
         """,

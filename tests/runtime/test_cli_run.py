@@ -955,6 +955,20 @@ def test_a_file_of_handlers_that_cannot_be_imported_is_named(do: Do, project: Pa
     assert "bad.py:1" in found.err
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_an_answer_that_nobody_can_make_up_stops_the_run(do: Do, project: Path, mode: str) -> None:
+    odd = PAYMENTS.replace("    example: { paymentId: p-77 }\n", "").replace(
+        "{ type: string } } }\n    errors", "false } }\n    errors"
+    )
+    project.joinpath("contracts/payments.yaml").write_text(odd)
+    said = do("run", "order.flow", "--mode", mode, *SET)
+    assert said.status == 1
+    assert said.err.endswith(
+        "error: there is no handler for `payments.charge`, and no example can be made from the schema: the contract needs an "
+        "`example` (paymentId: is not allowed here); the run stops here\n"
+    )
+
+
 @pytest.mark.parametrize(
     "words", [["runs"], ["show", "x"], ["resume"], ["cancel", "x"], ["dead"], ["send", "order.done"]]
 )

@@ -65,7 +65,7 @@ def problem(text: str, *settings: str) -> Diagnostic:
         ('{"a": NaN}', 1, 7, "`NaN` is not a number of JSON"),
         ('{"a": 1e999}', 1, 7, "the number is too large"),
         ('{"a": 1,\n "a": 2}', 2, 2, "the member `a` is there twice"),
-        ('{"a": 9223372036854775808}', 1, 7, "the integer does not fit into 64 bits"),
+        ('{"a": 12345678901234567890123456789012345}', 1, 7, "the integer has more than 34 digits"),
         ('{"a": "\\ud800"}', 1, 8, "a lone surrogate is not a character"),
         ("[" * 100_000, 1, 101, "nested deeper than 100 levels"),
         ('{"a": 1', 1, 8, "expected `,` or `}`"),
@@ -106,6 +106,12 @@ def test_what_is_no_json_is_shown_where_it_is(text: str, line: int, column: int,
             "`items[1].qty` of `order` does not fit its contract: 1.5 is not an integer",
         ),
         (
+            '{"order": {"id": "o", "total": 1, "items": [{"qty": 9223372036854775808}]}}',
+            "FL0365",
+            "9223372036854775808",
+            "`items[0].qty` of `order` does not fit its contract: 9223372036854775808 does not fit into 64 bits",
+        ),
+        (
             '{"order": {"id": "o", "total": 1, "extra": 2}}',
             "FL0365",
             '"extra"',
@@ -116,6 +122,14 @@ def test_what_is_no_json_is_shown_where_it_is(text: str, line: int, column: int,
 def test_what_does_not_fit_is_shown_where_it_is(text: str, code: str, marked: str, message: str) -> None:
     found = problem(text)
     assert (found.code, found.span.text, found.say(found.message)) == (code, marked, message)
+
+
+@pytest.mark.parametrize("total", [2**63, -(2**63) - 1, 10**33 + 1, 10**40])
+def test_a_decimal_field_takes_a_whole_number_of_more_than_64_bits(total: int) -> None:
+    given = reading(f'{{"order": {{"id": "o", "total": {total}}}}}')
+    values, found = fit(PLACE, given.value, given.places)
+    assert (values["order"]["total"], found) == (Decimal(total), [])
+    assert type(values["order"]["total"]) is Decimal
 
 
 def test_a_missing_parameter_comes_with_an_input_that_would_do() -> None:
@@ -175,7 +189,7 @@ def test_set_counts_more_than_the_file() -> None:
         ("order..total=1", "FL0366", "order..total"),
         ("=1", "FL0366", ""),
         ("order.total=1e999", "FL0361", "1e999"),
-        ("order.id=9223372036854775808", "FL0361", "9223372036854775808"),
+        ("order.id=12345678901234567890123456789012345", "FL0361", "12345678901234567890123456789012345"),
         ("order.total=NaN", "FL0361", "NaN"),
         ("order={", "FL0361", "{"),
         ('order.id="x', "FL0361", '"x'),

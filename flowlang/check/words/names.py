@@ -125,6 +125,59 @@ class ErrorNotRaised(Diagnostic):
     known: str
 
 
+class EngineErrorFailed(Diagnostic):
+    """`fail` with the name of one of the engine's own errors."""
+
+    code = "FL0236"
+    message = "`{error}` is an error of the engine"
+    note = "its own errors: {known}"
+    help = "let the flow fail with a name of its own"
+    explanation = (
+        "The engine says under names of its own that a call took too long, did not get through or gave something unusable. "
+        "Whoever catches `Timeout` would take a flow that fails with that name for a call whose result nobody knows."
+    )
+    bad = example("""
+        step place = orders.place(order) { compensate orders.cancel(orderId: order.id) }
+        wait for event "order.done" as done where done.id == order.id within 3d else fail Timeout
+        step count = orders.count()
+    """)
+    good = example("""
+        step place = orders.place(order) { compensate orders.cancel(orderId: order.id) }
+        wait for event "order.done" as done where done.id == order.id within 3d else fail TooLate
+        step count = orders.count()
+    """)
+
+    error: str
+    known: str
+
+
+class RetriedInVain(Diagnostic):
+    """`retry on` at a step names an error that comes before the call."""
+
+    severity = "warning"
+    code = "FL0237"
+    message = "a step that fails with `{error}` is not tried again"
+    help = "leave it out; a `retry` of the scope around it would compute the arguments anew"
+    explanation = (
+        "These errors come up before the operation is called, where its arguments are computed: another attempt of the same "
+        "step would compute the same. The retry of a step takes what comes back from the operation."
+    )
+    bad = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.refund(orderId: order.id)
+          retry 3 on Timeout, InvalidInput
+        }
+    """)
+    good = example("""
+        step pay = payments.charge(orderId: order.id, amount: order.total) {
+          compensate payments.refund(orderId: order.id)
+          retry 3 on Timeout
+        }
+    """)
+
+    error: str
+
+
 class AmbiguousError(Diagnostic):
     """`catch E` where several services can raise an E."""
 
