@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -70,20 +71,54 @@ def _look_first(path: str, write: bool) -> None:
             raise StoreError(f"there is no store at `{path}`")
         if not os.path.isfile(path):  # a pipe would keep us waiting for whoever writes into it
             raise StoreRefused(f"`{path}` is no file that a store could be in")
-        has_log = _has_log(path)  # before the head: whoever makes the store at this moment makes the head first
-        with open(path, "rb") as file:
-            head = file.read(100)
-            size = file.seek(0, os.SEEK_END)
+        look = _look(path)
+        if look.is_cut_short:
+            look = _look(path)  # whoever wrote it at that moment has ended meanwhile
     except OSError as error:
         raise StoreError(f"the store `{path}` can't be opened: {error.strerror}") from error
-    if not head and not has_log:
-        return
-    _check_head(path, head, size, has_log or _has_log(path))
+    if look.head or look.has_log:
+        _check(path, look)
 
 
-def _has_log(path: str) -> bool:
-    """Whether somebody has the store open, or was killed at it: whoever closes it last puts the log's pages into it."""
-    return os.path.exists(f"{path}-wal")
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The first hundred bytes of a SQLite file, which say whose it is, in which version, and how long it should be; and how
+    long it is. They are put in before the pages behind them, so whoever looks at that moment, or after a kill at that moment,
+    finds the rest in the log or the journal beside it."""
+
+    head: bytes
+    size: int
+    has_log: bool  # before the head was read: whoever makes the store makes its head before its log
+    is_written: bool  # there was a log or a journal, before or after
+
+    def number(self, first: int, size: int = 4) -> int:
+        """A number of the head."""
+        return int.from_bytes(self.head[first : first + size], "big")
+
+    @property
+    def should_be(self) -> int:
+        """Bytes."""
+        page = self.number(16, 2)
+        return (65_536 if page == 1 else page) * self.number(28)
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether pages are missing which are nowhere else."""
+        return self.size < self.should_be and not self.is_written and self.number(24) == self.number(92)
+
+
+def _look(path: str) -> _Look:
+    has_log = os.path.exists(f"{path}-wal")
+    before = _is_written(path)
+    with open(path, "rb") as file:
+        head = file.read(100)
+        size = file.seek(0, os.SEEK_END)
+    return _Look(head, size, has_log, before or _is_written(path))
+
+
+def _is_written(path: str) -> bool:
+    """Whether somebody writes into the file, or was killed at it."""
+    return os.path.exists(f"{path}-wal") or os.path.exists(f"{path}-journal")
 
 
 def _is_half_born(path: str) -> bool:
@@ -92,22 +127,15 @@ def _is_half_born(path: str) -> bool:
     return os.path.getsize(path) == 0 or os.path.exists(f"{path}-journal")
 
 
-def _check_head(path: str, head: bytes, size: int, has_log: bool) -> None:
-    """The first hundred bytes of a SQLite file say whose it is, in which version, and how long it should be. They are put in
-    before the pages behind them, so whoever looks at that moment, or after a kill at that moment, finds the rest in the log."""
-    if head[:16] != _MAGIC[: len(head)] or len(head) < 100:
-        found = "it is cut short" if len(head) < 100 and head[:16] == _MAGIC else "it is no SQLite file"
+def _check(path: str, look: _Look) -> None:
+    if look.head[:16] != _MAGIC[: len(look.head)] or len(look.head) < 100:
+        found = "it is cut short" if look.head[:16] == _MAGIC else "it is no SQLite file"
         raise StoreRefused(f"`{path}` is not a store of flows: {found}")
-    page = int.from_bytes(head[16:18], "big")
-    page = 65_536 if page == 1 else page
-    pages = int.from_bytes(head[28:32], "big")
-    is_whole = size >= page * pages or has_log or head[24:28] != head[92:96]
-    application, version = int.from_bytes(head[68:72], "big"), int.from_bytes(head[60:64], "big")
-    if not is_whole and not (application == APPLICATION and _is_half_born(path)):
-        raise StoreRefused(f"the store `{path}` is cut short: {size} bytes of {page * pages}")
-    if application != APPLICATION:
+    if look.is_cut_short:
+        raise StoreRefused(f"the store `{path}` is cut short: {look.size} bytes of {look.should_be}")
+    if look.number(68) != APPLICATION:
         raise StoreRefused(f"`{path}` is a database of another program, not a store of flows")
-    if version != VERSION:
+    if (version := look.number(60)) != VERSION:
         word = "newer" if version > VERSION else "older"
         raise StoreRefused(f"the store `{path}` has schema {version}, {word} than this version's {VERSION}")
 

@@ -323,6 +323,24 @@ def test_whoever_is_killed_while_the_log_goes_into_the_store_leaves_a_whole_one(
     found.close()
 
 
+def test_a_store_that_is_being_made_at_this_moment_is_not_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "s.db"
+    open_store(str(path)).close()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8192])  # whoever makes it has written the head, and is about to write the rest
+
+    looks = iter([path.read_bytes(), *[whole] * 3])
+
+    def journal(file: str) -> bool:
+        path.write_bytes(next(looks))  # the second time is between our looks at the file and at what is beside it
+        return False
+
+    monkeypatch.setattr("flowlang.runtime.sqlite._is_written", journal)
+    open_store(str(path)).close()
+
+
 def test_a_store_that_is_damaged_inside_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
     open_store(str(path)).close()
