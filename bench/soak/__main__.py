@@ -103,8 +103,8 @@ class Soak:
                     print(self.told(), flush=True)
 
     def _share(self, name: str) -> Share:
-        row = self._rows[name]
-        return Share(len(self._proofs[name].slices), row.done, row.found.get("seconds", 0.0))
+        row, proof = self._rows[name], self._proofs[name]
+        return Share(proof.enough or len(proof.slices), row.done, row.found.get("seconds", 0.0))
 
     def _begin(self, pool: Workers) -> None:
         while pool.free and (name := self._shares.next(list(self._left), pool.seconds)):

@@ -10,7 +10,8 @@ LARGEST = 0.25  # of the time that there is: more of it doesn't count as left, o
 
 @dataclass(slots=True)
 class Share:
-    """What one proof has taken: over all soaks `done` of its `slices` in `seconds`, and of this soak's time `used`."""
+    """What one proof has taken: over all soaks `done` of the `slices` that it should do, or more, in `seconds`; and of this
+    soak's time `used`."""
 
     slices: int
     done: int
@@ -20,7 +21,7 @@ class Share:
     @property
     def left(self) -> float:
         """Seconds, by what a slice has taken so far."""
-        return (self.slices - self.done) * self.seconds / self.done
+        return max(0, self.slices - self.done) * self.seconds / self.done
 
 
 @dataclass(slots=True)
@@ -31,15 +32,16 @@ class Shares:
     of: dict[str, Share] = field(default_factory=dict)
 
     def next(self, open: Sequence[str], busy: Callable[[str], float]) -> str | None:
-        """Of the proofs that have slices to begin, the one that has had least of its share. `busy` is for how long slices
-        of it have been going on. A proof of which nothing is known begins one slice first."""
+        """Of the proofs that have slices to begin, the one that has had least of its share; those that have done what they
+        should wait for the others. `busy` is for how long slices of a proof have been going on. One of which nothing is known
+        begins one slice first."""
         return min(open, key=lambda name: self._had(self.of[name], busy(name)), default=None)
 
-    def _had(self, share: Share, busy: float) -> float:
+    def _had(self, share: Share, busy: float) -> tuple[bool, float]:
         used = share.used + busy
         if not share.done:
-            return used
-        return used / max(min(share.left + share.used, self.time * LARGEST), 1e-9)
+            return False, used
+        return not share.left, used / max(min(share.left + share.used, self.time * LARGEST), 1e-9)
 
     def over(self, name: str, seconds: float) -> None:
         """A slice is."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -88,8 +89,8 @@ def test_points_of_examples_are_all_and_distinct() -> None:
             mine = {(victim, place) for case, its, victim, place in slices if (case, its) == (name, layout)}
             processes = 1 + (len(examples.case(name).prepared.services) if layout == "choreograph" else 0)
             assert len(mine) == processes * (len(failpoint.PLACES) - (3 if layout == "orchestrate" else 0)), name
-    first = [case.partition("/")[0] for case, *_ in slices]
-    assert set(first[: len(slices) // 2]) == {name.partition("/")[0] for name in examples.names()}
+    enough = {(case.partition("/")[0], layout) for case, layout, *_ in slices[: proofs()["examples"].enough]}
+    assert enough == {(name.partition("/")[0], layout) for name in examples.names() for layout in killing.MODES}
 
 
 def test_kills_at_random_meet_every_example_in_every_layout() -> None:
@@ -126,27 +127,21 @@ def test_a_slice_that_dies_is_a_broken_promise() -> None:
     assert done.found["broken"] == ["ended with 1: ValueError: this slice can't be done"]
 
 
-def test_who_leaves_ends_what_goes_on_with_all_that_it_started(tmp_path: Path) -> None:
-    told = tmp_path / "told"
+def test_who_leaves_ends_what_goes_on_with_all_that_it_started() -> None:
+    reading, writing = os.pipe()
 
     def forever(folder: Path) -> state.Found:
-        child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-        told.with_suffix(".new").write_text(str(child.pid))
-        told.with_suffix(".new").rename(told)
-        signal.pause()
+        child = "import os, sys, time; os.write(int(sys.argv[1]), b'here'); time.sleep(100)"
+        subprocess.run([sys.executable, "-c", child, str(writing)], pass_fds=[writing])
         return {"n": 1, "broken": []}
 
     with Workers(1) as pool:
         pool.start("kills", 0, forever)
-        while not told.exists():
-            assert list(pool.over()) == []
-    child = int(told.read_text())
-    until = time.monotonic() + 20
-    while (
-        Path(f"/proc/{child}").exists() and Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    ):
-        assert time.monotonic() < until, "it goes on"
-        time.sleep(0.01)
+        os.close(writing)
+        assert os.read(reading, 4) == b"here"
+    assert select.select([reading], [], [], 20)[0], "whoever holds the other end goes on"
+    assert os.read(reading, 4) == b""
+    os.close(reading)
 
 
 # ---------------------------------------------------------------- shares
@@ -171,6 +166,17 @@ def test_who_is_done_leaves_the_time_to_the_others() -> None:
         begun.append(shares.next(open, lambda name: 0.0))
         shares.over(str(begun[-1]), 1.0)
     assert begun.count("short") == 2 and begun.count("long") == 48
+
+
+def test_more_than_enough_waits_for_the_others() -> None:
+    shares = Shares(100.0, {"enough": Share(5, 5, 5.0), "new": Share(20, 0, 0.0), "old": Share(20, 10, 30.0)})
+    begun = []
+    for _ in range(30):
+        open = ["enough", *(name for name in ("new", "old") if shares.of[name].done < 20)]
+        begun.append(str(shares.next(open, lambda name: 0.0)))
+        shares.over(begun[-1], 3.0)
+    assert "enough" not in begun[:30] and set(begun) == {"new", "old"}
+    assert shares.next(["enough"], lambda name: 0.0) == "enough"
 
 
 # ---------------------------------------------------------------- the page
