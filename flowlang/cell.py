@@ -72,6 +72,8 @@ def calls_of(path: str, cell: StepCell, do: tuple[str, str], undo: tuple[str, st
 
 def attributed(results: tuple[Result, ...], path: str, service: str) -> tuple[Result, ...]:
     """`results` with every error naming the step and the service whose operation failed."""
+    if len(results) == 1 and type(results[0]) is Ok:
+        return results
     return tuple(
         result if isinstance(result, Ok) else replace(result, error=replace(result.error, path=path, service=service))
         for result in results

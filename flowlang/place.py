@@ -73,6 +73,8 @@ def key(template: str) -> str:
 
 def index_of(template: str, path: str) -> Index:
     """The index of the instance `path` of a block whose template is given; `bare(path)` must be `key(template)`."""
+    if path == template:  # it has no marks
+        return ()
     found: list[int] = []
     written = iter([*path.split("/"), ""])
     here = next(written)

@@ -168,7 +168,9 @@ def _hear(turn: Turn, heard: Heard) -> None:
     kept = turn.program.holds.get(heard.name)
     if kept:
         own = turn.recorded(kept, heard.name, heard.index)
-        heard = replace(heard, said=replace(heard.said, data={**own, **heard.said.data}))
+        said = heard.said
+        said = Said({**own, **said.data}, said.causes, said.open)
+        heard = Heard(heard.name, heard.index, said, heard.reason)
     hinting = False
     for row, port, part in turn.program.hears.get(heard.name, ()):
         depth = turn.program.depths[row.path]
@@ -241,6 +243,7 @@ def _start(turn: Turn, row: Row, index: Index, said: Said) -> None:
             return turn.say_back(row.gone, index, said.causes, Reason("failed", error))
         assert row.stuck is not None
         turn.state.cells[row.path, index] = ParkedCell(error)
+        turn.state.stuck[row.path, index] = None
         turn.say(row.stuck, (*index, 1), Said({}, ()))
 
 

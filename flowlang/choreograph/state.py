@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 
 from flowlang.cell import Causes, StepCell
 from flowlang.event import Error, External, Index, Reason, Value
+from flowlang.frozen import dataclass as record
 
 Data = dict[str, Value]
 Open = tuple[tuple[str, Index], ...]
 """Joins that went on before all their branches had settled: path template and index, sorted."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Said:
     """What an event said: its values, the calls that it follows, and the joins that are still open."""
 
@@ -238,7 +239,9 @@ class State:
     """`cells` by path template and index. `seen` is the inbox: the ids of all messages of this run that this service has ever
     taken in. `dropped` counts what came after the run was closed. `taken` are the external events that a wait of this run
     has consumed; all waits on one type have one owner, so this service's own knowledge is enough. `values` is the record of
-    every value that it was given or made, by name, the loop or scope whose iteration it belongs to, and the index. `hints` are those that it has heard, by event and index."""
+    every value that it was given or made, by name, the loop or scope whose iteration it belongs to, and the index. `hints`
+    are those that it has heard, by event and index. `stuck` are the cells that wait for an operator: nobody looks for them
+    among all, or a loop of many iterations would be quadratic."""
 
     run: str
     started: int
@@ -247,5 +250,6 @@ class State:
     values: dict[tuple[str, str, Index], Value] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     hints: dict[tuple[str, Index], Reason] = field(default_factory=dict)
+    stuck: dict[tuple[str, Index], None] = field(default_factory=dict)
     closed: bool = False
     dropped: int = 0

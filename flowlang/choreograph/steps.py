@@ -104,6 +104,7 @@ def resolved(turn: Turn, row: StepRow, index: Index, input: event.Resolved) -> N
         return  # it could not be called, and still can't be
     if own and said == "fail" and not _may_fail(row, index, input.error):
         return
+    del turn.state.stuck[row.path, index]
     turn.say(row.unstuck, (*index, cell.times), Said({}, ()))
     if not own:
         if said == "retry":
@@ -190,6 +191,7 @@ def _record_undo(turn: Turn, row: StepRow, step: StepCell, data: Data) -> None:
 
 def _tell_stuck(turn: Turn, row: StepRow, index: Index, cell: DoCell) -> None:
     cell.times += 1
+    turn.state.stuck[row.path, index] = None
     turn.say(row.stuck, (*index, cell.times), Said({}, ()))
 
 

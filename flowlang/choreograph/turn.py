@@ -12,11 +12,12 @@ from flowlang.choreograph.program import Program
 from flowlang.choreograph.state import Data, Open, Said, State
 from flowlang.declared import Firm
 from flowlang.event import Effect, Index, Message, Reason, message_id
+from flowlang.frozen import dataclass as record
 from flowlang.link import Refused
 from flowlang.table import Events, Wire
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Heard:
     """An event on its way through the rows of this service."""
 

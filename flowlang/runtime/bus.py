@@ -184,7 +184,7 @@ class Bus:
             assert share is not None
             if message.started < driver.now() - driver.outside.horizon:
                 return "its run began too long ago to be heard of for the first time"
-            if not driver.store.is_known(message.run):
+            if message.run not in driver.whole and not driver.store.is_known(message.run):
                 return f"there is no run {message.run} any more"
             part = driver.begin_part(share, message.run, message.started)
         if part.status in OVER:

@@ -29,7 +29,7 @@ from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
 from flowlang.runtime.sqlite import SqliteStore
-from flowlang.runtime.store import ENGINE, ListenRow, PartRow, Recorded, RunRow, TimerRow
+from flowlang.runtime.store import ListenRow, PartRow, Recorded, RunRow, TimerRow
 from flowlang.runtime.timers import Timers
 from flowlang.runtime.waiting import Waiting
 from flowlang.runtime.work import Work
@@ -83,6 +83,7 @@ class Driver:
         self.live: dict[str, int] = {}  # how many things of a run go on by themselves
         self.over: dict[str, str] = {}  # runs that ended while we looked
         self.active: set[str] = set()  # runs that we have taken up
+        self.whole: dict[str, Mapping[str, str]] = {}  # runs whose parts of our roles are all in memory; their options
         self.everything = False  # whether all runs are taken up
         self.shares_bus = False  # whether other processes put things on the bus for our roles
         self.exact = (
@@ -281,9 +282,14 @@ class Driver:
         """Forget parts of which nothing goes on; they are folded anew when something reaches them."""
         idle = [key for key, part in self.parts.items() if not part.items]
         for key in idle[: len(self.parts) - KEPT_PARTS]:
-            self._fall_asleep(self.parts.pop(key))
-            self.active.discard(key[1])
+            self._fall_asleep(self.parts[key])
+            self._let_part_go(*key)
         self._room = max(KEPT_PARTS, 2 * len(self.parts))  # not looked for again in every turn
+
+    def _let_part_go(self, role: str, run: str) -> None:
+        self.parts.pop((role, run), None)
+        self.active.discard(run)
+        self.whole.pop(run, None)
 
     def _fall_asleep(self, part: Part) -> None:
         if not part.asleep and part.status not in OVER:
@@ -332,6 +338,7 @@ class Driver:
     def begin_part(self, share: Share, run: str, started: int) -> Part:
         """`share.role` takes part in a run that it had not heard of."""
         part = Part(share.role, run, share, share.machine.initial(share.program, run, started), started, "open")
+        part.options = self.whole.get(run)
         self.store.add_part(PartRow(share.role, run, share.hash, share.mode, started, "open", 0))
         self.parts[share.role, run] = part
         self.active.add(run)
@@ -345,7 +352,7 @@ class Driver:
         if self._behind and (role, run) in self._behind:
             self._recover(role, run)
         found = self.parts.get((role, run))
-        return found if found is not None else self._load(role, run)
+        return found if found is not None or run in self.whole else self._load(role, run)
 
     def _load(self, role: str, run: str) -> Part | None:
         row = self.store.part(role, run)
@@ -500,17 +507,20 @@ class Driver:
             case event.Finish(status):
                 self._set_status(part, FINISH_MOVES[status])
                 self.store.finish_run(part.run, status, input.at)
-                self.release(partial(self._is_over, part, status))
+                self.release(partial(self._is_over, part.run, status))
             case _:
                 assert_never(effect)
 
-    def _is_over(self, part: Part, status: str) -> None:
-        """A run has ended. Nothing is expected to reach it any more, so its state is let go, where one role has all of it:
-        in a choreography the last words of others are still on their way."""
-        self.over[part.run] = status
-        if part.role == ENGINE:
-            self.parts.pop((part.role, part.run), None)
-            self.active.discard(part.run)
+    def _is_over(self, run: str, status: str) -> None:
+        self.over[run] = status
+
+    def _part_is_over(self, run: str) -> None:
+        """A part has ended. When all of the run have, nothing is expected to reach them any more, and their states are let go:
+        they would be most of what the collector of garbage has to go through."""
+        keys = [key for key in ((role, run) for role in self.roles) if key in self.parts]
+        if all(self.parts[key].status in OVER for key in keys):
+            for key in keys:
+                self._let_part_go(*key)
 
     def _judge(self, part: Part) -> None:
         """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""
@@ -524,6 +534,8 @@ class Driver:
         part.status = run_after(part.status, move)
         self.store.set_part(part.role, part.run, part.status)
         self._touched.add(part.run)
+        if part.status in OVER:
+            self.release(partial(self._part_is_over, part.run))
 
     def tell(self, notice: Notice) -> None:
         """Tell whoever watches, once it is true."""
@@ -540,9 +552,8 @@ class Driver:
             return self.bus.post(row.owner, "start", row.run, row.hash, codec.dumps(begun))
         share = self.share(row.hash, row.owner, row.mode)
         assert share is not None, f"flow {row.hash} is not installed"
-        self.active.add(row.run)
+        self.whole[row.run] = row.options
         part = self.begin_part(share, row.run, row.started)
-        part.options = row.options
         self.feed(part, "start", event.Start(row.started, tuple(values.items())))
 
     def resolve(self, part: Part, id: str, resolved: event.Resolved) -> None:

@@ -156,7 +156,7 @@ def _service(hash: str, role: str, data: Any) -> Share:
     held = table.from_data(data)
 
     def stuck(_: Program, state: State) -> list[tuple[str, str]]:
-        return [found for key, cell in state.cells.items() for found in _stuck(place.instance(*key), cell)]
+        return [(place.instance(*key), _stuck_call(state.cells[key])) for key in state.stuck]
 
     service = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.closed), (machine.Unheard,))
     operations = _operations(
@@ -167,18 +167,13 @@ def _service(hash: str, role: str, data: Any) -> Share:
     return Share(hash, "choreograph", role, held.flow, service, load(held), operations)
 
 
-def _stuck(path: str, cell: object) -> list[tuple[str, str]]:
-    from flowlang.choreograph.state import DoCell, ParkedCell
+def _stuck_call(cell: object) -> str:
+    """The kind of the call that is stuck, or "" where something else is."""
+    from flowlang.choreograph.state import DoCell
 
-    match cell:
-        case DoCell(step=step) if step.state == "stuck":
-            return [(path, step.kind)]
-        case DoCell(step=step) if step.state == "stuck_undo":
-            return [(path, "undo")]
-        case ParkedCell():
-            return [(path, "")]  # no call of it is stuck
-        case _:
-            return []
+    if not isinstance(cell, DoCell):
+        return ""
+    return cell.step.kind if cell.step.state == "stuck" else "undo"
 
 
 def _operations(used: Iterable[tuple[Operation, Operation | None]]) -> dict[tuple[str, str], Operation]:

@@ -61,21 +61,18 @@ _AS_OURS = (
 )
 
 
-def _fraction(thing: Any) -> Any:
-    return orjson.Fragment(_fraction_text(thing))
-
-
-def _merged(thing: Any) -> Any:
-    return orjson.Fragment(_merged_text(thing))
-
-
 @lru_cache(4096)
-def _fraction_text(number: Any) -> str:
+def _fraction(number: Any) -> Any:
+    """What the library asks for a decimal. The cache itself is what it calls, so a number that was seen costs no Python."""
     text = _merged_text(number)
-    return text if "." in text or "e" in text else f"{text}.0"
+    return orjson.Fragment(text if "." in text or "e" in text else f"{text}.0")
 
 
 @lru_cache(4096)
+def _merged(number: Any) -> Any:
+    return orjson.Fragment(_merged_text(number))
+
+
 def _merged_text(number: Any) -> str:
     if type(number) is not Decimal:
         raise TypeError(f"not plain JSON: {type(number).__name__}")
