@@ -19,11 +19,13 @@ BROKEN = 20  # that are shown
 
 @dataclass(frozen=True, slots=True)
 class _Title:
-    """A row's words: `stake` is what could have gone wrong, `seeds` says which ones slices from a to b are."""
+    """A row's words: `stake` is what could have gone wrong, `seeds` says which ones slices from a to b are. `of` is how many
+    units each slice has, or 0 where that is seen only when it is done."""
 
     proof: str
     title: str
     unit: str
+    of: int
     stake: Callable[[Found], str]
     seeds: Callable[[int, int], str]
 
@@ -41,6 +43,7 @@ TITLES = (
         "examples",
         "exhaustive failpoint crashes: the examples in their scenarios",
         "points",
+        0,
         lambda found: (
             f"{found['n']:,} kills, {found['effects']:,} effects, of which {found['asked again']:,} asked for again"
         ),
@@ -50,6 +53,7 @@ TITLES = (
         "crashes",
         "exhaustive failpoint crashes: small flows",
         "points",
+        0,
         lambda found: f"{found['n']:,} kills, {found['effects']:,} effects",
         _of_list("places"),
     ),
@@ -57,6 +61,7 @@ TITLES = (
         "kills",
         "random `kill -9`: the examples in their scenarios, and small flows",
         "kills",
+        proofs.KILLS_AT_ONCE,
         lambda found: f"{found['again']:,} kills while recovering, {found['effects']:,} effects",
         _of_list("rounds"),
     ),
@@ -64,6 +69,7 @@ TITLES = (
         "recovery",
         "recovery of 10,000 open runs: process start to first call",
         "starts",
+        1,
         lambda found: f"{min(found['took']):,} to {max(found['took']):,} ms; {proofs.RECOVERY:,} are allowed",
         _of_list("starts"),
     ),
@@ -71,6 +77,7 @@ TITLES = (
         "simulations",
         "simulated histories: all faults, both modes",
         "seeds",
+        proofs.SEEDS_AT_ONCE,
         lambda found: f"{found['faults']:,} faults fired, {found['effects']:,} effects",
         _seeds("seeds", proofs.SEEDS_AT_ONCE),
     ),
@@ -78,6 +85,7 @@ TITLES = (
         "flows",
         "random flows: both modes against `denote`",
         "flows",
+        proofs.FLOWS_AT_ONCE,
         lambda found: f"{found['runs']:,} runs",
         _seeds("seeds", proofs.FLOWS_AT_ONCE),
     ),
@@ -85,6 +93,7 @@ TITLES = (
         "explorations",
         f"explorations: all small flows of depth {proofs.DEPTH}, both modes",
         "explorations",
+        2 * proofs.EXPLORED_AT_ONCE,
         lambda found: f"{found['worlds']:,} worlds; {found['complete']:,} explorations whole",
         _seeds("flows", proofs.EXPLORED_AT_ONCE),
     ),
@@ -92,6 +101,7 @@ TITLES = (
         "mutants",
         "planted mistakes",
         "mistakes",
+        1,
         lambda found: f"{sum(found['trials'].values()):,} trials",
         _of_list("mistakes"),
     ),
@@ -118,17 +128,15 @@ def _row(title: _Title, row: Row | None, slices: int, now: Code) -> str:
     if row is None or not row.done:
         return f"| {title.title} | nothing yet | | | unknown | |"
     found = row.found
-    tried = f"{found['n']:,} {title.unit}, {_percent(row.done, slices)} of all"
+    goal = f" of {title.of * slices:,}" if title.of else ""
+    places = "" if title.of else f" at {row.done:,} of {slices:,} places"
+    tried = f"{found['n']:,}{goal} {title.unit}{places}"
     stake = title.stake(found) if found["n"] else "nothing"
     which = "; ".join(title.seeds(part.first, part.last) for part in row.parts)
     broken = (
         f"{len(found['broken'])} of {found['n']:,}" if found["n"] else f"{len(found['broken'])}, and nothing was tried"
     )
     return f"| {title.title} | {tried} | {stake} | {which} | {broken} | {_measured(row, now)} |"
-
-
-def _percent(done: int, slices: int) -> str:
-    return "100 %" if done >= slices else f"{100 * done / slices:.1f} %"
 
 
 def _measured(row: Row, now: Code) -> str:

@@ -30,7 +30,7 @@ DEPTH = 3
 WORLDS = 5_000  # of one exploration
 RECOVERY = 2_000  # milliseconds that it may take until the first of 10,000 open runs goes on
 SEEDS, FLOWS, KILLS = 200_000, 100_000, 5_000
-SEEDS_AT_ONCE, FLOWS_AT_ONCE, EXPLORED_AT_ONCE, KILLS_AT_ONCE = 50, 20, 5, 10
+SEEDS_AT_ONCE, FLOWS_AT_ONCE, EXPLORED_AT_ONCE, KILLS_AT_ONCE = 50, 20, 6, 10
 MOST_HISTORIES = 100  # of one slice; most see a kill or several
 LAYOUTS = {"orchestrate": "central engine", "together": "one process", "choreograph": "service processes"}
 """The layouts of the crash harness, as the page calls them."""

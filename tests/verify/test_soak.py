@@ -58,7 +58,10 @@ def test_a_soak_that_is_broken_off_goes_on_and_does_nothing_twice(tmp_path: Path
     after = state.read(file)["mutants"]
     assert after.found["n"] == after.done == len(after.found["trials"]) > before.done
     text = side.read_text()
-    assert f"| planted mistakes | {after.done} mistakes, " in text and "nothing yet | | | unknown" in text
+    assert (
+        f"| planted mistakes | {after.done} of {OF['mutants']} mistakes |" in text
+        and "nothing yet | | | unknown" in text
+    )
 
     assert soak.main([*words, "--minutes", "0", "--fresh"]) == 0
     assert state.read(file)["mutants"].done == 0
@@ -186,14 +189,14 @@ def test_what_was_broken_is_on_the_page() -> None:
     mine = row(part(CODE, 0, 0, n=7, again=1, effects=20))
     mine.parts[0].found["broken"] = ["a promise"]
     text = page({"kills": mine}, OF, CODE)
-    assert "| 7 kills, 0.2 % of all | 1 kills while recovering, 20 effects | rounds 1 to 1 | 1 of 7 | `c0ffee1`" in text
+    assert "| 7 of 5,000 kills | 1 kills while recovering, 20 effects | rounds 1 to 1 | 1 of 7 | `c0ffee1`" in text
     assert "a promise" in text
 
 
 def test_what_was_found_at_other_code_says_so() -> None:
     mine = row(part(CODE, 0, 19, n=1000, faults=5, effects=6), part(LATER, 20, 23, n=200, faults=7, effects=8))
     text = page({"simulations": mine}, OF, LATER)
-    assert "| 1,200 seeds" in text and "seeds 0 to 999; seeds 1,000 to 1,199" in text
+    assert "| 1,200 of 200,000 seeds |" in text and "seeds 0 to 999; seeds 1,000 to 1,199" in text
     assert "| 1,000 at `c0ffee1`, 2026-01-02; the code has changed since<br>200 at `deadbee`, 2026-01-02 |" in text
     assert "Versions at `c0ffee1`: flowlang 1" in text and "Versions at `deadbee`: flowlang 2" in text
 
@@ -203,12 +206,12 @@ def test_a_row_of_other_slices_begins_anew(tmp_path: Path) -> None:
     rows = {"kills": row(part(CODE, 0, 0, n=7, again=1, effects=20))}
     state.write(file, rows)
     assert soak.main(["--state", str(file), "--page", str(side), "--minutes", "0", "--only", "kills"]) == 0
-    assert "7 kills" not in side.read_text()
+    assert "7 of 5,000 kills" not in side.read_text()
 
 
 def test_a_proof_with_nothing_at_stake_is_no_proof() -> None:
     text = page({"kills": row(part(CODE, 0, 0, n=0))}, OF, CODE)
-    assert "| 0 kills, 0.2 % of all | nothing | rounds 1 to 1 | 0, and nothing was tried |" in text
+    assert "| 0 of 5,000 kills | nothing | rounds 1 to 1 | 0, and nothing was tried |" in text
 
 
 def test_the_code_is_known_by_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
