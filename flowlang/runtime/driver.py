@@ -108,7 +108,9 @@ class Driver:
         self._kept: dict[tuple[str, str, str], dict[str, Caller]] = {}
         self._watchers: dict[str, list[Callable[[], bool]]] = {"": []}
         self._touched: set[str] = set()
-        self._answers: set[asyncio.Future[Any]] = set()
+        self._answers: dict[
+            asyncio.Future[Any], None
+        ] = {}  # in the order of asking, in which they are told of a failure
         self.learn()
 
     # ------------------------------------------------------------ turns
@@ -174,8 +176,8 @@ class Driver:
         if self.failure is not None:
             raise self.failure
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._answers.add(answer)
-        answer.add_done_callback(self._answers.discard)
+        self._answers[answer] = None
+        answer.add_done_callback(self._answers.pop)
         return answer
 
     def look_again(self) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import apsw
 
@@ -39,27 +39,60 @@ class WrongClock(VirtualClock):
 
 
 class Disk:
-    """A file in memory that lives as long as this object, whoever opens and loses it."""
+    """A file in memory that lives as long as this object, whoever opens and loses it.
+
+    The file of a history that is over is emptied and used again, with its connections: to make the tables, and to read
+    what they are at every opening, took longer than most histories.
+    """
+
+    _spare: ClassVar[list[_File]] = []
+
+    def __init__(self) -> None:
+        self._file = Disk._spare.pop() if Disk._spare else _File()
+
+    def open(self, watch: Watch) -> WatchedStore:
+        """A connection of one process; what it has not committed when it is closed is lost."""
+        file = self._file
+        return WatchedStore(file.path, file.take(), watch, file.give_back)
+
+    def look(self) -> SqliteStore:
+        """The store, to look at; nobody need close it."""
+        return SqliteStore(self._file.path, self._file.anchor)
+
+    def close(self) -> None:
+        """Throw away what is in the file."""
+        self._file.empty()
+        Disk._spare.append(self._file)
+
+
+class _File:
+    """A store in memory, and connections to it that nobody uses. It is there as long as one of them is."""
 
     made = 0
 
     def __init__(self) -> None:
-        Disk.made += 1
-        self.path = f"file:/simulated-{Disk.made}?vfs=memdb"
-        self._anchor = self._open()
-        self._anchor.execute(SCHEMA)
+        _File.made += 1
+        self.path = f"file:/simulated-{_File.made}?vfs=memdb"
+        self.anchor = self._open()
+        self.anchor.execute(SCHEMA)
+        tables = self.anchor.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        self._empty = "".join(
+            f"DELETE FROM {name};" for (name,) in tables
+        )  # sqlite_sequence is one: numbers begin anew
+        self._idle: list[apsw.Connection] = []
 
-    def open(self, watch: Watch) -> WatchedStore:
-        """A connection of one process."""
-        return WatchedStore(self.path, self._open(), watch)
+    def take(self) -> apsw.Connection:
+        return self._idle.pop() if self._idle else self._open()
 
-    def look(self) -> SqliteStore:
-        """The store, to look at."""
-        return SqliteStore(self.path, self._open())
+    def give_back(self, connection: apsw.Connection) -> None:
+        assert connection not in self._idle, "a process dies once"
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        self._idle.append(connection)
 
-    def close(self) -> None:
-        """Throw the file away."""
-        self._anchor.close()
+    def empty(self) -> None:
+        with self.anchor:
+            self.anchor.execute(self._empty)
 
     def _open(self) -> apsw.Connection:
         connection = apsw.Connection(self.path, flags=FLAGS, statementcachesize=200)
@@ -80,13 +113,19 @@ class Watch:
 class WatchedStore(SqliteStore):
     """The store of one process, over rows that are the real ones. `appended` are the inputs of this transaction."""
 
-    def __init__(self, path: str, connection: apsw.Connection, watch: Watch) -> None:
+    def __init__(
+        self, path: str, connection: apsw.Connection, watch: Watch, give_back: Callable[[apsw.Connection], None]
+    ) -> None:
         super().__init__(path, connection)
         self.appended: list[tuple[str, str, str, int, str]] = []
         self.armed: list[tuple[str, str, str]] = []
         self.wrote = False  # whether the last transaction changed anything
         self._changes = 0
         self._watch = watch
+        self._give_back = give_back
+
+    def close(self) -> None:
+        self._give_back(self._connection)
 
     def begin(self) -> None:
         self.appended.clear()

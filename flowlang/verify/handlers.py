@@ -19,8 +19,8 @@ from flowlang.event import Failed, Ok, Result
 from flowlang.runtime.callers import SERVICES, callers
 from flowlang.runtime.ports import Caller, Request
 from flowlang.runtime.setting import Setting
-from flowlang.verify.invariants import Broken
 from flowlang.verify.outside import operations_of
+from flowlang.verify.replay import Broken
 from flowlang.verify.simulate import Services
 
 MOST = 2_000  # characters of a variable that are looked at

@@ -10,7 +10,7 @@ every run ends or has a witness    an armed wait or an operator, and not nothing
 timers                             fired once, and never before their time by their owner's clock
 nothing comes too late unseen      an event that came before a wait gave up was offered to it (where all share a clock)
 messages add up                    all that was said was sent and taken in once, or came after the end, or is dead
-replay                             a journal leads to the state in memory, at every commit where it is looked at
+replay                             after every commit a journal leads to the state in memory and to the rows on the disk
 """
 
 from __future__ import annotations
@@ -19,27 +19,19 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
 
 from flowlang import codec, event, ir
 from flowlang.event import EffectId, Outcome, Value, key_of
 from flowlang.lifecycle import OVER
-from flowlang.runtime.desk import calls, fold
+from flowlang.runtime.calls import with_rows
 from flowlang.runtime.ports import Request
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import PartRow
 from flowlang.runtime.waiting import asked
 from flowlang.verify.adapters import WatchedStore, known_share
 from flowlang.verify.ledger import Entry, Ledger
+from flowlang.verify.replay import Broken, Journal, Twins, journal
 from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, closure
-from flowlang.verify.states import key
-
-if TYPE_CHECKING:
-    from flowlang.runtime.driver import Part
-
-
-class Broken(AssertionError):
-    """A promise that was not kept."""
 
 
 @dataclass(slots=True)
@@ -52,13 +44,14 @@ class Checks:
     replayed: int = 0
     ordered: int = 0
     messages: int = 0
+    twins: Twins = field(default_factory=Twins)
 
-    def begins(self, request: Request, ledger: Ledger) -> None:
+    def begins(self, request: Request) -> None:
         """A call is about to be made."""
         if (request.run, request.path, request.kind) in self.settled:
             raise Broken(f"a call of {request.path} ({request.kind}) begins after its result was recorded")
 
-    def took(self, role: str, run: str, id: str, at: int, body: str, ledger: Ledger) -> None:
+    def took(self, role: str, run: str, id: str, at: int, body: str) -> None:
         """An input of a role is on the disk."""
         if (role, run, id) in self.taken:
             raise Broken(f"{role} took one input in twice: {id}")
@@ -75,19 +68,6 @@ class Checks:
             self.fired.add((role, run, path))
             if at < int(due):
                 raise Broken(f"the timer of {path} fired {int(due) - at} ms early")
-
-
-def during(store: SqliteStore, parts: Mapping[tuple[str, str], Part], appended: Sequence[tuple[Any, ...]]) -> int:
-    """At a commit: the journals of the parts that took something in lead to their states in memory."""
-    touched = {(role, run) for role, run, *_ in appended}
-    for role, run in sorted(touched):
-        part = parts.get((role, run))
-        if part is None:
-            continue
-        _, state = fold(store, role, run, lambda *_, known=part: known.share)
-        if key(state) != key(part.state):
-            raise Broken(f"the journal of {role} does not lead to its state")
-    return len(touched)
 
 
 def offered(store: WatchedStore, now: int) -> None:
@@ -122,21 +102,24 @@ def whole(
     _messages(store, checks)
     statuses = []
     for run in runs:
-        found = _states(store, prepared, mode, run)
-        if found is None:
+        read = [journal(store, part) for part in store.parts(run)]
+        if not read:
             raise Broken(f"{run} was accepted and never began")
+        for one in read:
+            one.read_on(store)
         row = store.run(run)
         assert row is not None
         finished = int(row.status in OVER)
-        schedule = Schedule(prepared, found, random.Random(0), dict(input), [], finished=finished)
-        outcome = schedule.check()
+        machines = _machines(prepared, mode, read)
+        outcome = Schedule(prepared, machines, random.Random(0), dict(input), [], finished=finished).check()
         statuses.append(outcome.status)
         _witness(store, run, outcome)
         by_hand = _by_hand(store, run)
         _keys(run, outcome, ledger, by_hand)
         checks.ordered += _order(run, outcome, ledger)
         _mirror(prepared.flow, run, outcome, ledger, by_hand)
-        _attempts(store, run, ledger)
+        _attempts(store, read, ledger)
+        _said(store, read)
     return tuple(statuses)
 
 
@@ -171,18 +154,14 @@ def _none_waited(
             )
 
 
-def _states(store: SqliteStore, prepared: Prepared, mode: str, run: str) -> Mode | None:
+def _machines(prepared: Prepared, mode: str, read: Sequence[Journal]) -> Mode:
     """A run as its journals leave it."""
-    parts = store.parts(run)
-    if not parts:
-        return None
     if mode == "orchestrate":
         central = Orchestrated(prepared)
-        _, central.state = fold(store, parts[0].role, run, known_share)
+        (central.state,) = (one.state for one in read)
         return central
     services = Choreographed(prepared)
-    for part in parts:
-        _, services.states[part.role] = fold(store, part.role, run, known_share)
+    services.states |= {one.role: one.state for one in read}
     return services
 
 
@@ -314,15 +293,26 @@ def _has_undo(flow: ir.Flow, path: str) -> bool:
     return any(isinstance(node, ir.Step) and node.path == path and node.undo is not None for node in ir.walk(flow.body))
 
 
-def _attempts(store: SqliteStore, run: str, ledger: Ledger) -> None:
+def _attempts(store: SqliteStore, read: Sequence[Journal], ledger: Ledger) -> None:
     """No attempt was made that had not been counted before."""
-    begun = Counter((entry.path, entry.kind) for entry in ledger.of("begin", run))
+    begun = Counter((entry.path, entry.kind) for entry in ledger.of("begin", read[0].run))
     counted: Counter[tuple[str, str]] = Counter()
-    for part in store.parts(run):
-        for row in calls(store, part.role, run, known_share):
+    for one in read:
+        for row in with_rows(dict(one.calls), store.work(one.role, one.run)).values():
             counted[row.item.call.path, row.item.call.kind] += row.item.attempts
             if row.item.state not in ("done", "stuck"):
                 raise Broken(f"the call of {row.item.call.path} is {row.item.state} for ever")
     for name, times in begun.items():
         if times > counted[name]:
             raise Broken(f"{name[0]} ({name[1]}) was called {times} times and counted {counted[name]}")
+
+
+def _said(store: SqliteStore, read: Sequence[Journal]) -> None:
+    """What the journals say to each other was taken in, or came after the end; and nothing else was heard."""
+    over = {part.role for part in store.parts(read[0].run) if part.status in OVER}
+    said = {(to, id) for one in read for to, id in one.sends}
+    heard = {(one.role, id) for one in read for id in one.heard}
+    if lost := sorted((to, id) for to, id in said - heard if to not in over):
+        raise Broken(f"a message to {lost[0][0]} was said and never taken in")
+    if made_up := sorted(heard - said):
+        raise Broken(f"{made_up[0][0]} heard a message that nobody said")

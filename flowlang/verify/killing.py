@@ -41,7 +41,8 @@ from flowlang.scenario.compare import differences
 from flowlang.scenario.tree import Answers, Cancelling, Happening, Resolving, Say, Scenario, to_value
 from flowlang.values import wire_dumps
 from flowlang.verify.child import forked
-from flowlang.verify.invariants import Broken, Checks, in_time, whole
+from flowlang.verify.invariants import Checks, in_time, whole
+from flowlang.verify.replay import Broken
 from flowlang.verify.schedule import Prepared
 from flowlang.verify.witness import Book, Noted, SharedClock, Told, keep
 

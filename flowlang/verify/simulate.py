@@ -30,9 +30,10 @@ from flowlang.runtime.setting import Outside as Given
 from flowlang.runtime.store import ENGINE, RuntimeRefusal, StoreError
 from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStore, WrongClock, known_share
 from flowlang.verify.choices import Choices, shrink
-from flowlang.verify.invariants import Broken, Checks, during, offered, whole
+from flowlang.verify.invariants import Checks, offered, whole
 from flowlang.verify.ledger import Ledger, Outside, Trouble
 from flowlang.verify.outside import operations_of
+from flowlang.verify.replay import Broken
 from flowlang.verify.schedule import Prepared
 
 T = TypeVar("T")
@@ -93,17 +94,17 @@ def simulate(
     disk = Disk()
     report = Report()
 
-    async def main(clock: VirtualClock) -> Report:
-        return await _World(subject, mode, choices, tuple(kinds), clock, disk, services, report).run()
+    async def main(clock: VirtualClock) -> None:  # what a task returns is put into words when its loop ends
+        await _World(subject, mode, choices, tuple(kinds), clock, disk, services, report).run()
 
     try:
-        return run_virtual(main)
+        run_virtual(main)
     except Stalled as stalled:
         report.broken = report.broken or str(stalled)
-        return report
     finally:
         failpoint._hooks[:] = failpoint_before
         disk.close()
+    return report
 
 
 def shortest(
@@ -141,6 +142,7 @@ class _World:
     ) -> None:
         self.subject, self.mode, self.choices, self.kinds = subject, mode, choices, kinds
         self.clock, self.disk, self.services = clock, disk, services
+        self.seen = disk.look()
         self.report = report
         self.over = False
         self.runs: list[str] = []
@@ -160,7 +162,8 @@ class _World:
 
     # ------------------------------------------------------------ the history
 
-    async def run(self) -> Report:
+    async def run(self) -> None:
+        """Fill the report."""
         asyncio.get_running_loop().set_exception_handler(self._unheard)
         failpoint.set_hook(_pass)
         tasks: list[asyncio.Task[None]] = []
@@ -187,7 +190,6 @@ class _World:
             await asyncio.gather(*tasks, return_exceptions=True)
         self.report.calls = len(self.ledger.of("begin"))
         self.report.effects = len(self.ledger.of("effect"))
-        return self.report
 
     def _roles_of_engine(self) -> tuple[str, ...]:
         self.apart = self.mode == "choreograph" and self.choices.below(2) == 1
@@ -328,20 +330,11 @@ class _World:
                 return False
         if self.clients and not all(client.done() for client in self.clients):
             return False
-        store = self.disk.look()
-        try:
-            return not store.on_their_way()
-        finally:
-            store.close()
+        return not self.seen.on_their_way()
 
     async def _operate(self) -> bool:
         """Let an operator decide one stuck step; false when none is."""
-        store = self.disk.look()
-        try:
-            stuck = sorted(store.stuck_runs())
-        finally:
-            store.close()
-        for run in stuck:
+        for run in sorted(self.seen.stuck_runs()):
 
             def look(driver: Driver, run: str = run) -> list[tuple[str, str, str]]:
                 return sorted(
@@ -381,20 +374,16 @@ class _World:
         return answer_of(step.operation)
 
     def _check(self) -> None:
-        store = self.disk.look()
-        try:
-            self.report.statuses = whole(
-                store,
-                self.subject.prepared,
-                self.mode,
-                self.subject.input,
-                self.runs,
-                self.accepted,
-                self.ledger,
-                self.report.checks,
-            )
-        finally:
-            store.close()
+        self.report.statuses = whole(
+            self.seen,
+            self.subject.prepared,
+            self.mode,
+            self.subject.input,
+            self.runs,
+            self.accepted,
+            self.ledger,
+            self.report.checks,
+        )
         if self.subject.secret and any(self.subject.secret in line for line in self.report.trace):
             raise Broken("a secret of the input is in the trace")
 
@@ -434,7 +423,7 @@ class _Process(Watch):
         self.world, self.name, self.roles = world, name, roles
         self.clock = WrongClock(world.clock)
         self.driver: Driver | None = None
-        self.ready = False
+        self.ready = self.will_look = False
         self.up = asyncio.Event()
         self.place, self.left = "", 0  # where this life ends: a place, and at which pass of it
         self.bad_commit = 0
@@ -524,8 +513,6 @@ class _Process(Watch):
                 self.world.fault("disk full")
                 raise DiskFull("there is no space left")
         offered(store, self.clock.now())
-        if self.world.checks_steps and self.driver is not None:
-            self.world.report.checks.replayed += during(store, self.driver.parts, store.appended)
 
     def after_commit(self, store: WatchedStore) -> None:
         world = self.world
@@ -534,13 +521,18 @@ class _Process(Watch):
             raise Broken("it goes round and round")
         for role, run, id, at, body in store.appended:
             world.say(f"{self.name}: {run} {role} {id if not id.startswith('resolved') else 'resolved'}")
-            world.report.checks.took(role, run, id, at, body, world.ledger)
+            world.report.checks.took(role, run, id, at, body)
+        if self.driver is not None and store.appended:
+            touched = {(role, run) for role, run, *_ in store.appended}
+            world.report.checks.replayed += world.report.checks.twins.after(store, self.driver.parts, touched)
         for other in world.processes if store.wrote else ():
-            if other is not self and other.driver is not None and other.ready:
+            if other is not self and other.driver is not None and other.ready and not other.will_look:
+                other.will_look = True
                 asyncio.get_running_loop().call_later(0.001, other.look)
 
     def look(self) -> None:
         """Somebody else may have put something on the bus."""
+        self.will_look = False
         driver = self.driver
         if driver is not None and driver.failure is None and self.ready:
             token = _HERE.set(self)
@@ -565,7 +557,7 @@ class _Calls:
     async def call(self, request: Request) -> Result:
         """One attempt."""
         world = self.process.world
-        world.report.checks.begins(request, world.ledger)
+        world.report.checks.begins(request)
         if self.handlers is None:
             return await world.outside.call(request, self.process.name)
         return await self._real(world, self.handlers, request)

@@ -60,6 +60,23 @@ def key(value: Any) -> Any:
     return value
 
 
+def same(one: Any, other: Any) -> bool:
+    """Whether two states are surely equal; where not, their keys tell. It costs a fraction of two keys."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    kind: Any = type(one)
+    if kind is dict:
+        return len(one) == len(other) and all(name in other and same(item, other[name]) for name, item in one.items())
+    if kind is tuple or kind is list or kind is deque:
+        return len(one) == len(other) and all(map(same, one, other))
+    names = _names(kind)
+    if names:
+        return all(same(getattr(one, name), getattr(other, name)) for name in names)
+    return bool(one == other)
+
+
 @cache
 def _names(kind: Hashable) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind)) if isinstance(kind, type) and is_dataclass(kind) else ()

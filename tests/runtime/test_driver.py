@@ -583,3 +583,24 @@ def test_a_disk_that_is_full_starts_no_effect_and_the_run_goes_on_later(tmp_path
 
 def test_the_default_policy_is_the_one_of_the_language() -> None:
     assert (Policy().limit, Policy().errors, Policy().timeout) == (2, ("Timeout", "Unavailable"), 30_000)
+
+
+def test_whoever_waits_is_told_of_a_failure_in_the_order_of_asking() -> None:
+    """They were told in the order of their addresses, so a simulated history was not the same twice."""
+
+    async def main(engine: Engine, ledger: Ledger) -> list[int]:
+        told: list[int] = []
+
+        async def ask(number: int) -> None:
+            try:
+                await engine.driver.until(lambda: None)
+            except StoreError:
+                told.append(number)
+
+        asking = [asyncio.ensure_future(ask(number)) for number in range(100)]
+        await asyncio.sleep(0)
+        engine.driver.fail(StoreError("no space"))
+        await asyncio.gather(*asking)
+        return told
+
+    assert drive(main) == list(range(100))

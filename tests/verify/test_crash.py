@@ -12,8 +12,8 @@ import pytest
 from flowlang.runtime import failpoint
 from flowlang.verify import small
 from flowlang.verify.crash import LAYOUTS, Kill, Scene, crash, ledger, points
-from flowlang.verify.invariants import Broken
 from flowlang.verify.listening import events_for
+from flowlang.verify.replay import Broken
 from flowlang.verify.schedule import prepare
 from flowlang.verify.simulate import Subject
 
