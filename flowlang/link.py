@@ -12,7 +12,7 @@ from flowlang.declared import Schema
 from flowlang.event import Error, External, Value
 from flowlang.expression.evaluate import ExpressionError, compile_expr
 from flowlang.expression.tree import Expression
-from flowlang.schema import DOUBT, conformer
+from flowlang.schema import DOUBT, Conformer, conformer
 from flowlang.values import ABSENT, canonical
 
 Env = Mapping[str, Value]
@@ -31,13 +31,18 @@ class Refused(Exception):
         return Error(self.name, self.message, path)
 
 
-class Link:
-    """Closures of expressions and schemas, made on first use and kept by identity."""
+Conformers = dict[int, tuple[Schema, Conformer]]
+"""What holds values against schemas, by their identity."""
 
-    def __init__(self) -> None:
+
+class Link:
+    """Closures of expressions and schemas, made on first use and kept by identity. Those of schemas may be shared with other
+    programs under the same contracts."""
+
+    def __init__(self, conformers: Conformers | None = None) -> None:
         self._closures: dict[int, tuple[Expression, Callable[[Env], Value]]] = {}
         self._given: dict[int, tuple[Expression, Schema, Callable[[Env], Value], Callable[[Value], Value]]] = {}
-        self._conformers: dict[int, tuple[Schema, Callable[[Value], tuple[Value, tuple[str, ...]]]]] = {}
+        self._conformers: Conformers = {} if conformers is None else conformers
 
     def optional(self, expression: Expression, env: Env) -> Value:
         """The value of `expression`, or ABSENT. Raises Refused."""
@@ -67,7 +72,7 @@ class Link:
         """`conformed` of `value`. Nearly every value fits, and is then looked at once: its size and its shape together."""
         known = self._given.get(id(expression))
         if known is None:
-            quick = (compile_expr(expression.tree, bounded=False), conformer(schema).look)
+            quick = (compile_expr(expression.tree, bounded=False), self._conformer(schema).look)
             known = self._given[id(expression)] = (expression, schema, *quick)
         if known[1] is schema:
             try:
@@ -80,13 +85,16 @@ class Link:
 
     def conformed(self, schema: Schema, value: Value, name: str) -> Value:
         """`value` as `schema` has it (numbers normalised). Raises Refused called `name` where it breaks the schema."""
-        found = self._conformers.get(id(schema))
-        if found is None:
-            found = self._conformers[id(schema)] = (schema, conformer(schema).conform)
-        fitted, problems = found[1](value)
+        fitted, problems = self._conformer(schema).conform(value)
         if problems:
             raise Refused(name, "; ".join(problems))
         return fitted
+
+    def _conformer(self, schema: Schema) -> Conformer:
+        found = self._conformers.get(id(schema))
+        if found is None:
+            found = self._conformers[id(schema)] = (schema, conformer(schema))
+        return found[1]
 
 
 def carries(event: External, field: str, value: Value) -> bool:

@@ -35,13 +35,20 @@ def to_data(thing: Any, kinds: tuple[type, ...] = (), labels: bool = True) -> Js
         return [to_data(item, kinds, labels) for item in thing]
     if not is_dataclass(thing):
         return thing
-    found: dict[str, Json] = {"kind": kind_of(type(thing))} if isinstance(thing, kinds) else {}
-    for f in fields(thing):
-        value = getattr(thing, f.name)
-        if isinstance(value, Span) or (not labels and not f.compare) or (_is_empty(value) and _may_be_left_out(f)):
+    cls: Any = type(thing)
+    found: dict[str, Json] = {"kind": kind_of(cls)} if isinstance(thing, kinds) else {}
+    for name, may_be_left_out in _written(cls, labels):
+        value = getattr(thing, name)
+        if isinstance(value, Span) or (may_be_left_out and _is_empty(value)):
             continue
-        found[f.name] = to_data(value, kinds, labels)
+        found[name] = to_data(value, kinds, labels)
     return found
+
+
+@cache
+def _written(cls: Any, labels: bool) -> tuple[tuple[str, bool], ...]:
+    """The fields of a class that are written, and whether they are left out where they are empty."""
+    return tuple((f.name, _may_be_left_out(f)) for f in fields(cls) if labels or f.compare)
 
 
 def _is_empty(value: Any) -> bool:
@@ -72,9 +79,10 @@ def from_data(cls: Any, data: Json) -> Any:
 
 def hash_of(thing: Any, kinds: tuple[type, ...]) -> str:
     """The identity of what `thing` means: 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(to_data(thing, kinds, labels=False)).encode()).hexdigest()
+    return hashlib.sha256(canonical(to_data(thing, kinds, labels=False), known=True).encode()).hexdigest()
 
 
+@cache
 def kind_of(cls: type) -> str:
     """`StepRow` is of kind `step`, `Catch` of kind `catch`."""
     return re.sub(r"Row$", "", cls.__name__).lower()

@@ -203,9 +203,9 @@ class _Analysis:
         carried: dict[str, Names] = {}
         wanted: dict[tuple[str, str], Names] = {}  # (service, event): what it must have when it hears the event
         owed: dict[tuple[str, str], Names] = {}  # (service, event): what it must hold when the event is said
-        todo = set(self.possible)
+        todo = dict.fromkeys(self.possible)  # the last first: nearly everything that follows an event is then known
         while todo:
-            event = todo.pop()
+            event, _ = todo.popitem()
             possible, changed = self.possible[event], False
             for service in self.hearers.get(event, ()):
                 need = frozenset().union(
@@ -229,7 +229,7 @@ class _Analysis:
                 if debt != owed.get((service, event), NONE):
                     owed[service, event], changed = debt, True
             if changed:
-                todo |= {link.event for link in self.before.get(event, ()) if link.event in self.possible}
+                todo |= {link.event: None for link in self.before.get(event, ()) if link.event in self.possible}
         held = {
             (service, event): names & self.holds[event].get(service, NONE) for (service, event), names in wanted.items()
         }

@@ -25,18 +25,21 @@ T = TypeVar("T")
 
 def bottom_up(expr: Expr, combine: Callable[[Expr, list[T]], T]) -> T:
     """`combine` each node with the results of its parts, in the order of `parts`; the result of the root."""
-    order: list[Expr] = []
+    order: list[tuple[Expr, int]] = []
     todo: list[Expr] = [expr]
     while todo:
         node = todo.pop()
-        order.append(node)
-        todo.extend(parts(node))
+        inside = parts(node)
+        order.append((node, len(inside)))
+        todo += inside
     # `order` has every node before its parts, and the last part first: backwards, the parts stand in their order.
     done: list[T] = []
-    for node in reversed(order):
-        count = len(parts(node))
-        results = done[len(done) - count :]
-        del done[len(done) - count :]
+    for node, count in reversed(order):
+        if not count:  # most nodes are leaves
+            done.append(combine(node, []))
+            continue
+        results = done[-count:]
+        del done[-count:]
         done.append(combine(node, results))
     return done[0]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from flowlang import ir
 from flowlang.contract import Contracts
 from flowlang.event import External, Outcome, Value
+from flowlang.link import Conformers
 from flowlang.lower import lower
 from flowlang.oracle import Oracle
 from flowlang.place import bare, key
@@ -56,10 +57,10 @@ def agree(
     odds: Odds = USUAL,
 ) -> tuple[Tally, Difference | None]:
     """Run one random flow for each seed under some schedules in each mode; stops at the first difference, shrunk."""
-    tally = Tally()
+    tally, conformers = Tally(), Conformers()
     for seed in seeds:
         choices = Choices(seed)
-        found = under(kernel(flow(choices, depth), contracts), seed, schedules, modes, tally, odds)
+        found = under(kernel(flow(choices, depth), contracts), seed, schedules, modes, tally, odds, conformers)
         if found is not None:
             return tally, smallest(contracts, choices.draws, *found, depth, odds)
     return tally, None
@@ -73,19 +74,25 @@ def agree_on(
     odds: Odds = USUAL,
 ) -> tuple[Tally, Difference | None]:
     """The same for flows that are given."""
-    tally = Tally()
+    tally, conformers = Tally(), Conformers()
     for seed, family in enumerate(families):
-        found = under(kernel(family, contracts), seed, schedules, modes, tally, odds)
+        found = under(kernel(family, contracts), seed, schedules, modes, tally, odds, conformers)
         if found is not None:
             return tally, Difference(family, *found)
     return tally, None
 
 
 def under(
-    lowered: ir.Flow, seed: int, schedules: int, modes: Sequence[str], tally: Tally, odds: Odds = USUAL
+    lowered: ir.Flow,
+    seed: int,
+    schedules: int,
+    modes: Sequence[str],
+    tally: Tally,
+    odds: Odds = USUAL,
+    conformers: Conformers | None = None,
 ) -> tuple[str, int, str] | None:
     """Some schedules of one flow in each mode: the first in which it differs from its meaning, and how."""
-    prepared = prepare(lowered)
+    prepared = prepare(lowered, conformers)
     tally.flows += 1
     tally.kinds.update({type(node).__name__ for node in ir.walk(lowered.body)})
     for number in range(seed * schedules, (seed + 1) * schedules):

@@ -28,7 +28,7 @@ from flowlang.event import Effect, External, Input, Value
 from flowlang.verify.choices import Choices
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
 from flowlang.verify.schedule import START, Choreographed, Mode, Orchestrated, Prepared, Schedule, comparable
-from flowlang.verify.states import clone, key
+from flowlang.verify.states import alike, clone, key
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 
@@ -355,25 +355,27 @@ class _Search:
         world.mode = _apart(world.mode, role)
         effects = world.mode.advance(role, input)
         self.fed.append((role, input))
-        state = world.keys[role] = _key(world.mode, role)
+        world.keys[role] = _key(world.mode, role)
         again = before.advance(role, input)
         self.found.replays += 1
-        if key(again) != key(effects) or _key(before, role) != state:
+        if not alike(again, effects) or not alike(before.held(role), world.mode.held(role)):
             raise _Broken(f"after a crash before the commit {words(input)} leads to something else")
-        self.unchanged(world, role, input)
+        self.unchanged(world, role, input, before)  # which has come to the same state
         for effect in effects:
             self.take(world, role, effect)
         return effects
 
-    def unchanged(self, world: _World, role: str, input: Input) -> None:
+    def unchanged(self, world: _World, role: str, input: Input, twin: Mode) -> None:
+        """A duplicate leaves `twin`, whose state of the role is equal to that of the world, as it is."""
         if isinstance(input, event.Start | event.Resolved):
             return  # the driver tells these apart by their ids, and no machine sees one twice
         if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in world.retried:
             return
-        twin = _apart(world.mode, role)
         effects = twin.advance(role, input)
         self.found.duplicates += 1
-        if [e for e in effects if not isinstance(e, event.Declined)] or _key(twin, role) != world.keys[role]:
+        if [e for e in effects if not isinstance(e, event.Declined)] or not alike(
+            twin.held(role), world.mode.held(role)
+        ):
             raise _Broken(f"{words(input)} a second time changes something: {effects}")
 
     def take(self, world: _World, role: str, effect: Effect) -> None:
@@ -415,8 +417,9 @@ class _Search:
         while past is not None:
             all_fed = [*past.fed, *all_fed]
             past = past.before
+        twins = {role: _apart(world.mode, role) for role, _ in all_fed}
         for role, input in all_fed:
-            self.unchanged(world, role, input)
+            self.unchanged(world, role, input, twins[role])
         folded = MODES[self.mode](self.prepared)
         for role, input in all_fed:
             folded.advance(role, input)
@@ -448,8 +451,7 @@ def _apart(mode: Mode, role: str) -> Mode:
 
 
 def _key(mode: Mode, role: str) -> int:
-    held = vars(mode)
-    return hash(key(held["states"][role] if "states" in held else held["state"]))
+    return hash(key(mode.held(role)))
 
 
 def _reason(wrong: Exception) -> str:

@@ -18,7 +18,7 @@ from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import PartRow
 from flowlang.values import canonical
 from flowlang.verify.adapters import known_share
-from flowlang.verify.states import key, same
+from flowlang.verify.states import alike
 
 if TYPE_CHECKING:
     from flowlang.runtime.driver import Part
@@ -105,7 +105,7 @@ class Twins:
                 row = PartRow(role, run, part.share.hash, part.share.mode, part.started, part.status, 0)
                 twin = self.known[role, run] = journal(store, row, part.share)
             twin.read_on(store)
-            if not same(twin.state, part.state) and key(twin.state) != key(part.state):
+            if not alike(twin.state, part.state):
                 raise Broken(f"the journal of {role} does not lead to its state")
             if part.status not in OVER:
                 rows_follow(store, twin)

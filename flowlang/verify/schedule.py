@@ -23,12 +23,13 @@ from flowlang.choreograph.projection import project
 from flowlang.choreograph.state import RunCell
 from flowlang.denote import denote
 from flowlang.event import Called, EffectId, Outcome, Value
-from flowlang.link import Link, carries
+from flowlang.link import Conformers, Link, carries
 from flowlang.oracle import Oracle
 from flowlang.orchestrate import machine as central_machine
 from flowlang.orchestrate import program as central_program
 from flowlang.orchestrate.outcome import oracle as central_oracle
 from flowlang.orchestrate.outcome import outcome as central_outcome
+from flowlang.verify.states import clone, same
 
 START = 1_000_000
 ENGINE = "engine"
@@ -45,7 +46,7 @@ class Mode(Protocol):
     owner: str
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
-    def snapshot(self) -> str: ...
+    def held(self, role: str) -> object: ...
     def owner_knows(self, stuck: bool) -> bool: ...
     def outcome(self) -> Outcome: ...
     def oracle(self) -> Oracle: ...
@@ -71,9 +72,9 @@ class Prepared:
         return {name: replace(service_program.load(table), link=self.link) for name, table in tables.items()}
 
 
-def prepare(flow: ir.Flow) -> Prepared:
-    """Both forms of `flow`."""
-    return Prepared(flow)
+def prepare(flow: ir.Flow, conformers: Conformers | None = None) -> Prepared:
+    """Both forms of `flow`. Flows under the same contracts may share what holds values against these."""
+    return Prepared(flow, Link(conformers))
 
 
 class Orchestrated:
@@ -87,8 +88,8 @@ class Orchestrated:
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return central_machine.advance(self.program, self.state, input)
 
-    def snapshot(self) -> str:
-        return repr(self.state)
+    def held(self, role: str) -> object:
+        return self.state
 
     def owner_knows(self, stuck: bool) -> bool:
         return True  # it is the one that is stuck
@@ -113,8 +114,8 @@ class Choreographed:
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return service_machine.advance(self.programs[role], self.states[role], input)
 
-    def snapshot(self) -> str:
-        return repr(self.states)
+    def held(self, role: str) -> object:
+        return self.states[role]
 
     def owner_knows(self, stuck: bool) -> bool:
         cells = self.states[self.owner].cells.values()
@@ -161,7 +162,6 @@ class Schedule:
     retried: set[tuple[str, str, str]] = field(default_factory=set)
     invoked: dict[tuple[str, str, str], event.Invoke] = field(default_factory=dict)
     fed: list[tuple[str, event.Input]] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
     finished: int = 0
     may_cancel: bool = False
 
@@ -285,16 +285,15 @@ class Schedule:
             return
         if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in self.retried:
             return  # asked for again by an operator: then an answer to the new attempts is no duplicate
-        before = self.mode.snapshot()
+        before = clone(self.mode.held(role))
         effects = self.mode.advance(role, input)
-        if [e for e in effects if not isinstance(e, event.Declined)] or self.mode.snapshot() != before:
+        if [e for e in effects if not isinstance(e, event.Declined)] or not same(before, self.mode.held(role)):
             raise Disagreement(f"a repeated {input} changed something: {effects}")
 
     # ------------------------------------------------------------ feeding
 
     def feed(self, role: str, input: event.Input) -> list[event.Effect]:
         self.at += 1
-        self.log.append(f"{role}: {input}")
         effects = self.mode.advance(role, input)
         self.fed.append((role, input))
         for effect in effects:
