@@ -19,10 +19,10 @@ from flowlang.source import Source
 from flowlang.verify import agree, crash, generate, killing, small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES, Freedom, explore
-from flowlang.verify.invariants import Broken
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import hunt
 from flowlang.verify.planted import MUTANTS
+from flowlang.verify.replay import Broken
 from flowlang.verify.schedule import prepare
 from flowlang.verify.simulate import Subject, simulate
 

@@ -31,9 +31,10 @@ from flowlang.runtime.service import serve
 from flowlang.runtime.setting import NO_CRASH
 from flowlang.values import wire_dumps, wire_loads
 from flowlang.verify.child import forked
-from flowlang.verify.invariants import Broken, Checks, whole
+from flowlang.verify.invariants import Checks, whole
 from flowlang.verify.ledger import Entry, Ledger
 from flowlang.verify.outside import answer_of, operations_of
+from flowlang.verify.replay import Broken
 from flowlang.verify.schedule import Prepared
 from flowlang.verify.simulate import Subject
 

@@ -16,7 +16,7 @@ from flowlang.runtime.calls import Known, note
 from flowlang.runtime.programs import Share, State
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import PartRow
-from flowlang.values import canonical
+from flowlang.runtime.waiting import asked
 from flowlang.verify.adapters import known_share
 from flowlang.verify.states import alike
 
@@ -67,9 +67,8 @@ class Journal:
                 self.timers[path] = due
             case event.StopTimer(path):
                 self.timers.pop(path, None)
-            case event.Arm(path, type, name, value):
-                text = value if name == "subject" and isinstance(value, str) else canonical(value)
-                self.armed.append((path, type, name, text))
+            case event.Arm(path, type, name):
+                self.armed.append((path, type, name, asked(effect)))
             case event.Disarm(path):
                 self.armed = [one for one in self.armed if one[0] != path]
             case event.Send(to, message):
