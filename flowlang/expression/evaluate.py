@@ -17,6 +17,7 @@ from typing import Any, Final, assert_never
 from flowlang.expression import bounds, functions, operations
 from flowlang.expression.bounds import ExpressionError
 from flowlang.expression.names import MACROS, macro_variable
+from flowlang.expression.python import functions_of
 from flowlang.expression.tree import (
     Binary,
     Expr,
@@ -249,11 +250,7 @@ class _Program:
 
     def build(self, main: str) -> Evaluate:
         """Compile what was collected; `main` is the function to call."""
-        module = ast.fix_missing_locations(ast.Module(body=self.functions, type_ignores=[]))
-        namespace: dict[str, Any] = {"__builtins__": {}, **_NAMESPACE, **self.constants}
-        # The only `exec`: of a tree of ours, whose names are all made in this file or listed in _NAMESPACE.
-        exec(compile(module, "<expression>", "exec"), namespace)  # noqa: S102
-        built: Evaluate = namespace[main]
+        built: Evaluate = functions_of(self.functions, "<expression>", {**_NAMESPACE, **self.constants})[main]
         return built
 
 

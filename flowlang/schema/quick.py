@@ -19,6 +19,7 @@ from collections.abc import Callable
 from decimal import Decimal, DecimalException
 from typing import Any, Final
 
+from flowlang.expression.python import functions_of
 from flowlang.schema.refs import Document
 from flowlang.values import DECIMALS, MAX_INT, MIN_INT, BadValue, from_python
 
@@ -111,10 +112,7 @@ class _Code:
     def function(self, schema: Any) -> Quick:
         """The compiled function of the whole."""
         whole = self.define([*self.part(schema, 0), *_lines("return x")])
-        module = ast.fix_missing_locations(ast.Module(body=self.functions, type_ignores=[]))
-        namespace: dict[str, Any] = {"__builtins__": {}, **_NAMESPACE, **self.constants}
-        exec(compile(module, "<schema>", "exec"), namespace)  # noqa: S102 (a tree of ours, as in `evaluate`)
-        found: Quick = namespace[whole]
+        found: Quick = functions_of(self.functions, "<schema>", {**_NAMESPACE, **self.constants})[whole]
         return found
 
     def define(self, body: list[ast.stmt]) -> str:
