@@ -7,7 +7,7 @@ and a field that is added later goes to the end with a default for those who wer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, assert_never
 
 from flowlang.event import (
@@ -41,9 +41,14 @@ class Undecodable(Exception):
     """The text is nothing that we wrote."""
 
 
-def dumps(thing: Input | External | Invoke | Sequence[Result]) -> str:
-    """The text of an input, an event, a call or the results of one."""
-    return wire_dumps([_result(one) for one in thing] if isinstance(thing, tuple | list) else _parts(thing), known=True)
+def dumps(thing: Input | External | Invoke) -> str:
+    """The text of an input, an event or a call."""
+    return wire_dumps(_WRITERS[type(thing)](thing), known=True)
+
+
+def dump_results(results: Iterable[Result]) -> str:
+    """The text of the results of a call."""
+    return wire_dumps([_result(one) for one in results], known=True)
 
 
 def load_input(text: str) -> Input:
@@ -76,31 +81,18 @@ def _reading(read: Any, text: str) -> Any:
 # ---------------------------------------------------------------- writing
 
 
-def _parts(thing: Input | External | Invoke | Sequence[Result]) -> Parts:
-    match thing:
-        case Start(at, values):
-            return ["start", at, [[name, value] for name, value in values]]
-        case Heard(at, message):
-            return ["heard", at, _message(message)]
-        case Settled(at, path, kind, results):
-            return ["settled", at, path, kind, [_result(result) for result in results]]
-        case Stuck(at, path, kind, attempts, error, results):
-            return ["stuck", at, path, kind, attempts, _error(error), [_result(result) for result in results]]
-        case Resolved(at, path, kind, decision, value, maybe):
-            return ["resolved", at, path, kind, decision, value, None if maybe is None else _error(maybe)]
-        case Fired(at, path):
-            return ["fired", at, path]
-        case Arrived(at, path, external):
-            return ["arrived", at, path, _external(external)]
-        case Cancel(at):
-            return ["cancel", at]
-        case External():
-            return _external(thing)
-        case Invoke():
-            return _call(thing)
-        case _:
-            assert not isinstance(thing, Sequence)
-            assert_never(thing)
+def _settled(thing: Settled) -> Parts:
+    return ["settled", thing.at, thing.path, thing.kind, [_result(result) for result in thing.results]]
+
+
+def _stuck(thing: Stuck) -> Parts:
+    results = [_result(result) for result in thing.results]
+    return ["stuck", thing.at, thing.path, thing.kind, thing.attempts, _error(thing.error), results]
+
+
+def _resolved(thing: Resolved) -> Parts:
+    error = None if thing.error is None else _error(thing.error)
+    return ["resolved", thing.at, thing.path, thing.kind, thing.decision, thing.value, error]
 
 
 def _message(message: Message) -> Parts:
@@ -166,6 +158,21 @@ def _reason(reason: Reason | None) -> Parts | None:
 
 def _error(error: Error) -> Parts:
     return [error.name, error.message, error.path, error.data, error.has_data, error.service]
+
+
+_WRITERS: dict[type, Callable[[Any], Parts]] = {
+    Start: lambda start: ["start", start.at, [[name, value] for name, value in start.input]],
+    Heard: lambda heard: ["heard", heard.at, _message(heard.message)],
+    Settled: _settled,
+    Stuck: _stuck,
+    Resolved: _resolved,
+    Fired: lambda fired: ["fired", fired.at, fired.path],
+    Arrived: lambda arrived: ["arrived", arrived.at, arrived.path, _external(arrived.event)],
+    Cancel: lambda cancel: ["cancel", cancel.at],
+    External: _external,
+    Invoke: _call,
+}
+"""How each kind is written. Found by its type: a journal row is written for every input, and a long `match` would be felt."""
 
 
 # ---------------------------------------------------------------- reading

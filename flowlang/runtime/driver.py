@@ -485,6 +485,10 @@ class Driver:
         match effect:
             case event.Invoke():
                 self.work.open(part, effect, input.at)
+            case event.Send(to, message):
+                if self.direct and to in self.roles and self.share(message.hash, to) is not None:
+                    return self.then(partial(self.bus.tell, to, message))
+                self.bus.say(part, message.id, to, codec.dumps(event.Heard(input.at, message)))
             case event.Halt(path):
                 self.work.halt(part, path)
             case event.SetTimer(path, due):
@@ -500,10 +504,6 @@ class Driver:
                 self.store.disarm(part.role, part.run, path)
             case event.Took() | event.Declined():
                 pass  # `waiting`, which offered the event, reads the answer
-            case event.Send(to, message):
-                if self.direct and to in self.roles and self.share(message.hash, to) is not None:
-                    return self.then(partial(self.bus.tell, to, message))
-                self.bus.say(part, message.id, to, codec.dumps(event.Heard(input.at, message)))
             case event.Publish():
                 self.waiting.publish(part, effect)
             case event.Finish(status):
