@@ -99,7 +99,8 @@ def test_points_of_examples_are_all_and_distinct() -> None:
 def test_kills_at_random_meet_every_example_in_every_layout() -> None:
     met = Counter((name, layout) for name, layout, _ in kill_slices())
     assert {(name, layout) for name in examples.names() for layout in killing.MODES} <= set(met)
-    assert max(met.values()) <= min(met.values()) + 1
+    assert {count for (_, layout), count in met.items() if layout == "choreograph"} == {2}
+    assert {count for (_, layout), count in met.items() if layout != "choreograph"} == {4}
 
 
 @pytest.mark.parametrize("proof", ["examples", "crashes", "kills", "simulations", "flows"])
