@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.soak import examples
 from flowlang.runtime import failpoint
-from flowlang.verify.killing import MODES, Harness, Tally
+from flowlang.verify.killing import AFTER_ACK, MODES, Harness, Tally, victims
 
 
 def main() -> int:
@@ -28,8 +28,14 @@ def main() -> int:
     parser.add_argument("--mode", default="orchestrate", choices=MODES)
     parser.add_argument("--runs", type=int, default=4, help="runs at once")
     parser.add_argument("--every", type=int, default=0, help="each n-th pass of each place; 0 is none")
-    parser.add_argument("--place", action="append", choices=failpoint.PLACES, default=[], help="only these places")
+    parser.add_argument(
+        "--place", action="append", choices=(*failpoint.PLACES, AFTER_ACK), default=[], help="only these places"
+    )
+    parser.add_argument("--then", choices=failpoint.PLACES, default="", help="kill again at its first pass in recovery")
     parser.add_argument("--random", type=int, default=0, help="kills at any moment")
+    parser.add_argument("--stop", type=int, default=0, help="stop in place of kills, for so many milliseconds")
+    parser.add_argument("--event", action="store_true", help="let time go by only where an event lies there")
+    parser.add_argument("--victim", action="append", default=[], help="only these processes")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.list:
@@ -39,14 +45,19 @@ def main() -> int:
         harness = Harness(examples.case(given.case, given.runs), given.mode, Path(folder) / "crash")
         try:
             usual = harness.usual()
-            if given.every:
-                harness.all_places(given.place or failpoint.PLACES, given.every)
+            for victim, place in product(
+                given.victim or victims(harness.case.prepared, given.mode), given.place or failpoint.PLACES
+            ):
+                if given.stop and given.every:
+                    harness.all_stops(victim, place, given.stop, given.every, given.event)
+                elif given.every:
+                    harness.all_passes(victim, place, given.every, given.then)
             if given.random:
                 harness.at_random(random.Random(given.seed), given.random, usual)
         finally:
             harness.close()
     print(json.dumps(told(harness.tally, given.seed)))
-    return 1 if harness.tally.broken or not (harness.tally.kills or given.place) else 0
+    return 1 if harness.tally.broken or not (harness.tally.kills or harness.tally.stops or given.place) else 0
 
 
 def told(tally: Tally, seed: int) -> dict[str, object]:
@@ -56,6 +67,8 @@ def told(tally: Tally, seed: int) -> dict[str, object]:
         "lives": tally.lives,
         "kills": tally.kills,
         "while recovering": tally.again,
+        "stops": tally.stops,
+        "late": tally.late,
         "asked again": tally.asked_again,
         "runs": tally.runs,
         "effects": tally.calls,

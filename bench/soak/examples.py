@@ -11,7 +11,7 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.runtime.programs import Installation, of_flow, of_tables
 from flowlang.scenario.read import read
 from flowlang.source import Source
-from flowlang.verify.killing import Case
+from flowlang.verify.case import Case
 from flowlang.verify.schedule import Prepared, prepare
 
 ROOT = Path(__file__).parents[2]

@@ -51,6 +51,25 @@ def kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def stop() -> None:
+    """Let this process stand, as `kill -STOP` does, until somebody lets it go on."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def at_pass(wanted: str, number: int, act: Callable[[], None] = kill) -> Callable[[str], None]:
+    """The hook that does `act` at the `number`th pass of a place."""
+    left = number
+
+    def count(place: str) -> None:
+        nonlocal left
+        if place == wanted:
+            left -= 1
+            if left == 0:
+                act()
+
+    return count
+
+
 def from_environment(text: str | None) -> Callable[[str], None] | None:
     """The hook that `place:count` asks for. Raises ValueError for a place that there is not."""
     if not text:
@@ -58,13 +77,4 @@ def from_environment(text: str | None) -> Callable[[str], None] | None:
     wanted, _, number = text.partition(":")
     if wanted not in PLACES:
         raise ValueError(f"there is no failpoint `{wanted}`; there are {', '.join(PLACES)}")
-    left = int(number or 1)
-
-    def count(place: str) -> None:
-        nonlocal left
-        if place == wanted:
-            left -= 1
-            if left == 0:
-                kill()
-
-    return count
+    return at_pass(wanted, int(number or 1))

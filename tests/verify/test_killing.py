@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flowlang.runtime import failpoint
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +28,7 @@ def crashes(case: str, mode: str, *words: str) -> dict[str, Any]:
     print(f"FLOWLANG_SEED={SEED} {case} {mode}: {len(points)} points, {found['kills']} kills", {**found, "points": 0})
     assert found["broken"] == [], f"FLOWLANG_SEED={SEED}"
     assert done.returncode == 0, done.stderr
-    assert found["kills"] == sum(points.values()) > 0, "nobody was killed, so nothing was shown"
+    assert found["kills"] + found["stops"] == sum(points.values()) > 0, "nobody was killed, so nothing was shown"
     return found
 
 
@@ -44,8 +46,39 @@ def test_an_undoing_survives_its_engine() -> None:
     assert found["kills"] >= 10
 
 
+@pytest.mark.parametrize("then", ["before-effect", "before-commit", "after-commit", "after-effect"])
+def test_who_recovers_dies_again(then: str) -> None:
+    """The engine in the midst of an undoing, then a service in the midst of a choreography: killed, and killed in recovery."""
+    words = ("--runs", "2", "--then", then, "--place", "after-commit", "--place", "before-effect")
+    found = crashes("order/no_carrier", "orchestrate", "--every", "9", *words)
+    assert set(found["statuses"]) == {"failed"} and found["while recovering"] >= 2
+    found = crashes("image_convert/all_well", "choreograph", "--every", "1000", "--victim", "storage", *words)
+    assert set(found["statuses"]) == {"completed"} and found["while recovering"] > 0
+
+
 def test_days_pass_while_processes_die_at_any_moment() -> None:
     """The parcel comes in time, whoever was dead at that moment."""
     found = crashes("order/all_well", "choreograph", "--runs", "3", "--random", "10")
     assert found["kills"] == 10
     assert set(found["statuses"]) == {"completed"}
+
+
+DAY = 86_400_000
+
+
+def test_who_is_stopped_past_a_deadline_takes_the_event_that_came_in_time() -> None:
+    """The service that waits three days for the parcel is stopped for four; the parcel came on the second one."""
+    stop = ("--every", "1", "--stop", str(4 * DAY), "--event", "--victim", "notifications", "--place", "after-ack")
+    found = crashes("order/all_well", "choreograph", "--runs", "1", *stop)
+    assert found["stops"] >= found["late"] > 0
+    assert set(found["statuses"]) == {"completed"}
+
+
+def test_a_step_is_stopped_past_the_limit_of_a_scope_that_another_service_watches() -> None:
+    """Carriers have half an hour, and the one who asks them has the watch; they stand for a day before, in and after a call."""
+    stop = ("--every", "5", "--stop", str(DAY), "--victim", "carriers")
+    found = crashes("freight_bidding/all_well", "choreograph", "--runs", "1", *stop)
+    assert {point.split(" ")[2] for point in found["points"]} == set(failpoint.PLACES)
+    assert found["stops"] >= found["late"] > 10
+    assert found["statuses"]["failed"] > 0, "too slow, and what they had offered is declined"
+    assert found["statuses"]["completed"] > 0, "some were stopped when they had answered"

@@ -120,6 +120,18 @@ class MessageRows(Connection):
             for row in self._all("SELECT run FROM outbox WHERE sent = 0 UNION SELECT run FROM bus WHERE parked = ''")
         }
 
+    def goes_on(self, now: int) -> set[str]:
+        """The roles that have something to do: a call, something to say or to hear, or a timer that is due."""
+        return {
+            role
+            for (role,) in self._fresh(
+                "SELECT role FROM parts WHERE status = 'open' AND asleep = 0 "
+                "UNION SELECT role FROM outbox WHERE sent = 0 UNION SELECT role FROM bus WHERE parked = '' "
+                "UNION SELECT role FROM timers WHERE due <= ?",
+                (now,),
+            )
+        }
+
     def busy(self, run: str) -> bool:
         """Whether anything of a run goes on by itself: a call, or something on its way. "" asks for all runs. An event on
         the bus may be for any run."""
