@@ -159,7 +159,7 @@ def _is_first(slice: Sequence[str]) -> bool:
 def _first_scenarios() -> frozenset[str]:
     first: dict[str, str] = {}
     for name in examples.names():
-        first.setdefault(name.partition("/")[0], name)
+        first.setdefault(examples.flow_of(name), name)
     return frozenset(first.values())
 
 
@@ -167,7 +167,7 @@ def in_turn() -> Iterable[str]:
     """All cases, as one deals cards: no example waits until another one is through."""
     of: dict[str, list[str]] = {}
     for name in examples.names():
-        of.setdefault(name.partition("/")[0], []).append(name)
+        of.setdefault(examples.flow_of(name), []).append(name)
     return (name for round in zip_longest(*of.values()) for name in round if name is not None)
 
 
@@ -189,7 +189,7 @@ def _told(tally: killing.Tally, case: str, layout: str) -> Found:
         "again": tally.again,
         "asked again": tally.asked_again,
         "effects": tally.calls,
-        "by": {case.partition("/")[0]: {layout: tally.kills}},
+        "by": {examples.flow_of(case): {layout: tally.kills}},
         "broken": tally.broken,
     }
 
