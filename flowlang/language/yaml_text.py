@@ -17,6 +17,8 @@ from flowlang.language.lines import type_text
 from flowlang.values import Duration, decimal_text
 
 WIDTH = 100
+LONGEST_KEY = 1000
+"""Characters of a key that stands before its colon. Readers look for the colon 1,024 characters far (YAML 1.2, 7.4.2)."""
 
 Out = str | list["Out"] | dict[str, "Out"]
 """What is written: a scalar as it will stand there, a list or a map."""
@@ -431,7 +433,13 @@ def _items(items: list[Out], indent: str) -> list[str]:
 
 def _members(members: dict[str, Out], indent: str) -> list[str]:
     """A map in block style."""
-    return [line for key, value in members.items() for line in _lines(f"{key}:", value, indent)]
+    lines = []
+    for key, value in members.items():
+        if len(key) > LONGEST_KEY:
+            lines += [f"{indent}? {key}", *_lines(":", value, indent)]
+        else:
+            lines += _lines(f"{key}:", value, indent)
+    return lines
 
 
 def _inline(value: Out, braces: bool = True) -> str:

@@ -18,7 +18,7 @@ from flowlang.source import Source, Span
 from flowlang.yamltree import words
 from flowlang.yamltree.nodes import YEntry, YMapping, YNode, YScalar, YSequence
 from flowlang.yamltree.scalars import resolve
-from flowlang.yamltree.syntax import syntax
+from flowlang.yamltree.syntax import pair_of_escapes, syntax
 
 MAX_DEPTH = 100  # of mappings and lists in each other
 MAX_SIZE = 1_000_000  # characters; a flow of 10,000 lines takes half of it
@@ -141,7 +141,8 @@ class _Reading:
         half = next((char for char in text if "\ud800" <= char <= "\udfff"), None) if not text.isascii() else None
         if half is None:
             return text
-        self.found.append(words.BadCharacter(span=span, code_point=f"U+{ord(half):04X}"))
+        bad = words.BadCharacter(span=span, code_point=f"U+{ord(half):04X}")
+        self.found.append(pair_of_escapes(span) or bad)
         return ""
 
     def properties(self, event: Any, span: Span) -> None:

@@ -5,6 +5,7 @@ The two parsers of PyYAML phrase one fault in two ways; what is looked for here 
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import yaml
@@ -35,6 +36,9 @@ _FAULTS: Final = (
 )  # fmt: skip
 
 
+_PAIR: Final = re.compile(r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
+
 def syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
     """The finding for what PyYAML raised."""
     problem, context = str(getattr(error, "problem", "") or ""), str(getattr(error, "context", "") or "")
@@ -46,12 +50,26 @@ def syntax(source: Source, error: yaml.YAMLError) -> Diagnostic:
     if "start any token" in problem:
         repair = "quote the text that begins with it"
         return words.NotYaml(span=_one(source, place), what=f"`{char}` can not begin a value", repair=repair)
+    pair = pair_of_escapes(Span(source, max(place - 2, 0), place + 10)) if "escape code" in problem else None
+    if pair is not None:
+        return pair
     for part, inside, at_start, what, repair in _FAULTS:
         if part in problem and inside in context:
             begun = getattr(error, "context_mark", None) if at_start else None
             place = place if begun is None else _index(source, begun)
             return words.NotYaml(span=_one(source, place), what=what, repair=repair)
     return words.NotYaml(span=_one(source, place), what="this is not YAML", repair="look at the line before, too")
+
+
+def pair_of_escapes(part: Span) -> Diagnostic | None:
+    """The finding for the first character of more than 16 bits in this part of a file that is written as JSON does it."""
+    pair = _PAIR.search(part.source.text, part.start, part.end)
+    if pair is None:
+        return None
+    high, low = int(pair[1], 16), int(pair[2], 16)
+    whole = f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"
+    span = Span(part.source, pair.start(), pair.end())
+    return words.NotYaml(span=span, what="YAML has no pairs of escapes", repair=f"write `{whole}`, or the character")
 
 
 def _index(source: Source, mark: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from flowlang.source import Source
 from flowlang.yamltree import YMapping, plain, read_yaml
+from flowlang.yamltree.reading import FAST
 
 SCALARS = [
     ("no", "no"), ("on", "on"), ("yes", "yes"), ("22:30", "22:30"), ("2026-01-03", "2026-01-03"), ("1_000", "1_000"),
@@ -52,6 +54,7 @@ FAULTS = {
     "a wrong indentation": ("a: 1\n b: 2\n", "FL0177", 2, 3),
     "a list that becomes a mapping": ("- a\nb: 1\n", "FL0177", 2, 1),
     "no such escape": ('a: "\\q"\n', "FL0177", 1, 5),
+    "a pair of escapes": ('a: "x\\ud83d\\uDE00"\n', "FL0177", 1, 6),
     "text after the end": ("a: 1\n...\nb: 2\n", "FL0177", 3, 1),
     "an unknown directive": ("%FOO x\n---\na: 1\n", "FL0177", 1, 5),
     "an undeclared tag": ("a: !e!x 1\n", "FL0177", 1, 4),
@@ -103,6 +106,21 @@ def test_several_faults_in_one_run() -> None:
     ]  # fmt: skip
     assert node is not None
     assert plain(node) == {"a": 0, "b": "x", "d": 0}
+
+
+@pytest.mark.parametrize("loader", [FAST, yaml.BaseLoader])
+def test_who_writes_a_character_as_json_does_is_told_how_yaml_does(loader: Any) -> None:
+    source = Source("x.yaml", 'a: "x\\ud83d\\uDE00y"\n')
+    _, [found] = read_yaml(source, loader)
+    assert (found.span.text, found.say(found.message), found.say(found.help)) == (
+        "\\ud83d\\uDE00",
+        "YAML has no pairs of escapes",
+        "write `\\U0001F600`, or the character",
+    )
+    [written] = re.findall(r"\\U[0-9A-F]{8}", found.say(found.help))
+    node, nothing = read_yaml(Source("x.yaml", f'a: "x{written}y"\n'), loader)
+    assert node is not None
+    assert (plain(node), nothing) == ({"a": "x😀y"}, [])
 
 
 def test_a_file_full_of_faults_ends() -> None:

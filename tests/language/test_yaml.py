@@ -75,6 +75,18 @@ def test_a_negative_number_converts_without_loss(written: str) -> None:
     assert repr(second) == repr(first)  # zeros that are equal are told apart
 
 
+@pytest.mark.parametrize("length", [999, 1000, 1001, 1024, 5000])
+@pytest.mark.parametrize("value", ["1", "{ x: 1 }", "[{ {key}: 1 }, 2]", "{ {key}: { y: 1, {key}: [] } }", '"${ n }"'])
+def test_a_key_of_any_length_can_be_read_again(length: int, value: str) -> None:
+    """Readers of YAML look for the colon behind a key 1,024 characters far."""
+    key = f'"k {"é" * (length - 4)}"'
+    flow, findings = text.parse(Source("f.flow", f'flow f() {{ emit "e" {{ {key}: {value.replace("{key}", key)} }} }}'))
+    assert flow is not None and not findings
+    written = yaml.to_yaml(flow)
+    assert yaml.parse(Source("f.flow.yaml", written)) == (flow, [])
+    assert format_source(Source("f.flow.yaml", written)) == written
+
+
 def test_an_expression_in_yaml_has_its_own_place() -> None:
     lines = 'document: {dsl: flowlang/1, name: f}\nkey: "${ order. }"\ndo:\n  - return: ${ 1 + }\n  - a: { let: "${ \\"x\\" + }" }\n'
     source = Source("f.yaml", lines)
