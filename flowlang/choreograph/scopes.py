@@ -126,7 +126,6 @@ def join_closed(turn: Turn, row: Exit, heard: Heard) -> None:
 def undo(turn: Turn, row: Exit, index: Index, reason: Reason, causes: Causes) -> None:
     """Undo what ran."""
     cell = _cell(turn, row, index)
-    cell.undoing = True
     match row:
         case AlongsideRow():
             assert isinstance(cell, AlongsideCell)

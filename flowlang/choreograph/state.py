@@ -122,15 +122,14 @@ class RepeatCell:
 class ExitCell:
     """What every exit of a scope remembers: the values at its entry, the joins inside that have closed, and an ok of a part
     that waits for them. `ran` is the part that was ok (or runs, from 1 on a handler), `closed` whether the scope was left
-    with ok, `undoing` whether it is being undone. `wanted` is a handler or attempt that waits for the entry, which a failure
-    can overtake: its number, the error that it handles, and the calls that it follows."""
+    with ok. `wanted` is a handler or attempt that waits for the entry, which a failure can overtake: its number, the error that
+    it handles, and the calls that it follows."""
 
     entry: Said | None = None
     joins: dict[tuple[str, Index], Causes] = field(default_factory=dict)
     waiting: tuple[int, Said] | None = None
     ran: int = 0
     closed: bool = False
-    undoing: bool = False
     wanted: tuple[int, Error | None, Causes] | None = None
 
 

@@ -191,9 +191,9 @@ def waiting(store: SqliteStore, run: str, now: int) -> Iterator[str]:
             yield said
     if view.run(store, run).status == "stuck":
         calls = {(row.item.call.path, row.item.call.kind) for row in called if row.item.state == "stuck"}
-        for path, kind in view.stuck(store, run):
+        for path, kind, why in view.stuck(store, run):
             if (path, kind) not in calls:
-                yield _uncalled(run, path, kind)
+                yield _uncalled(run, path, kind, f" ({visible(why)})" if why else "")
     due = {timer.path: timer.due for timer in view.timers(store, run)}
     waits = view.waits(store, run)
     for wait in waits:
@@ -235,13 +235,14 @@ def _call(run: str, item: Item, now: int) -> str:
             return ""
 
 
-def _uncalled(run: str, path: str, kind: str) -> str:
+def _uncalled(run: str, path: str, kind: str, why: str) -> str:
     """A block that is stuck without a call, since what it needs for one can't be evaluated."""
     if not kind:
-        return f"{path} is stuck: it can't be evaluated, and no word of an operator changes that"
+        return f"{path} is stuck: it can't be evaluated{why}, and no word of an operator changes that"
     name, words = ("the compensation of ", "skip|done") if kind == "undo" else ("", "done")
     return (
-        f"{name}{path} is stuck: its arguments can't be evaluated, so it can't be called\n    {_say(run, path, words)}"
+        f"{name}{path} is stuck: its arguments can't be evaluated{why}, so it can't be called\n"
+        f"    {_say(run, path, words)}"
     )
 
 

@@ -17,13 +17,17 @@ from flowlang.cli.input import Given, read_json
 from flowlang.cli.screen import data, talk
 from flowlang.cli.session import STORE, Session
 from flowlang.cli.status import DONE, FINDINGS, UNREACHABLE, USAGE, Stop
+from flowlang.cli.steps import steps_in
 from flowlang.cli.stored import find_run, looking, virtual_start, virtual_time
 from flowlang.cli.summary import table
+from flowlang.declared import Operation
 from flowlang.diagnostic import Diagnostic
 from flowlang.event import Error, Value
+from flowlang.place import bare, key
 from flowlang.runtime import lock, mailbox, view
 from flowlang.runtime.engine import Engine, Sent
 from flowlang.runtime.setting import RealClock, names
+from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import DeadRow, RuntimeRefusal, StoreError
 from flowlang.scenario.fit import fit_schema
 from flowlang.scenario.tree import EMPTY
@@ -103,7 +107,7 @@ def resolve(
     """Say how the stuck STEP (its path, or its name) of RUN goes on. Ends with the run's own status.
 
     retry  try it again, under the same key
-    done   it has happened: go on, with --result as its output; a compensation needs no result
+    done   it has happened: go on, with --result as its output; the `compensate` of a step needs no result
     fail   it has not happened: it failed with --error (not for compensations)
     skip   leave a compensation out: what it should have undone is listed as residue
     """
@@ -229,20 +233,32 @@ def _result(store: str, run: str, step: str, decision: str, text: str | None) ->
         return None
     given = None if text is None else _json(text, "the result")
     with looking(store) as opened:
-        stuck = [
-            row for row in view.steps(opened, run) if row.item.state == "stuck" and names(step, row.item.call.path)
-        ]
-        if len(stuck) != 1 or stuck[0].item.call.kind == "undo":
-            return None if given is None else given.value
-        call = stuck[0].item.call
-        shares = view.folded(opened, run).shares
-        operation = shares[stuck[0].role].operations[call.service, call.operation]
+        operation = _answered(opened, run, step)
+    if operation is None:
+        return None if given is None else given.value
     if given is None:
-        raise Stop(USAGE, f"done needs --result JSON: what `{call.service}.{call.operation}` answered")
+        raise Stop(USAGE, f"done needs --result JSON: what `{operation.service}.{operation.name}` answered")
     value, found = fit_schema(operation.output, given.value, given.places, (), "the result")
     if found:
         refused(found, USAGE)
     return value
+
+
+def _answered(store: SqliteStore, run: str, step: str) -> Operation | None:
+    """The operation in whose place an operator answers: that of the one stuck block that `step` names, a step of a block
+    that undoes too. None for what undoes one step, since nobody looks at its result, and where the engine will refuse."""
+    stuck = [(path, kind) for path, kind, _ in view.stuck(store, run) if kind and names(step, path)]
+    if len(stuck) != 1:
+        return None
+    [(path, kind)] = stuck
+    steps = steps_in(store, view.run(store, run))
+    [known] = [one for one in steps if key(one.path) == bare(path)]
+    undoes_flow = any(one.path.startswith(f"{known.path}:flow") for one in steps)
+    if kind == "undo" and (undoes_flow or not known.undoes):
+        return None
+    called = tuple(known.operation.split("."))
+    operations = (share.operations for share in view.folded(store, run).shares.values())
+    return next(one for each in operations for name, one in each.items() if name == called)
 
 
 def _received(type: str, sent: Sent) -> Told:

@@ -52,9 +52,18 @@ def outcome(program: Program, state: State) -> Outcome:
     )
 
 
-def stuck(program: Program, state: State) -> list[tuple[str, str]]:
-    """The blocks that can't go on by themselves, as (path, kind); kind "" where no call of theirs is stuck."""
-    return [(instance(program.places[number].template, index), kind) for (number, index), kind in state.stuck.items()]
+def stuck(program: Program, state: State) -> list[tuple[str, str, str]]:
+    """The blocks that can't go on by themselves, as (path, kind, why); kind "" where no call of theirs is stuck."""
+    return [
+        (instance(program.places[number].template, index), kind, _why(state, number, index))
+        for (number, index), kind in state.stuck.items()
+    ]
+
+
+def _why(state: State, number: int, index: Index) -> str:
+    cell = state.cells.get((number, index))
+    error = cell.stuck if isinstance(cell, StepCell) else state.parked.get((number, index))
+    return "" if error is None else error.message or error.name
 
 
 def oracle(program: Program, state: State) -> Oracle:

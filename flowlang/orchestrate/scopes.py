@@ -225,6 +225,8 @@ def undoing_gone(walk: Walk, number: int, position: int, index: Index, reason: R
     if position == 0:
         return walk.gone(number, index, reason, causes)
     walk.state.stuck[number, index] = ""
+    if reason.error is not None:
+        walk.state.parked[number, index] = reason.error
 
 
 def undo_undoing(walk: Walk, number: int, index: Index, reason: Reason, causes: Causes) -> None:

@@ -175,7 +175,7 @@ class State:
     pauses, open children; `hints` the parts whose blocks turn. `open` are, by scope, the joins begun directly in it whose
     losers have not settled, `closed` the calls with which those ended that have, and `waiting` the calls with which a
     scope will be left when there is none open any more. `stuck` are the blocks that can't go on by themselves, with the
-    kind of call, or "" where there is none that an operator could answer for. `verdict` is latched once: `cancelled`, `committed` or `closed`. `taken` are the ids of the external events
+    kind of call, or "" where there is none that an operator could answer for; `parked` says why these are. `verdict` is latched once: `cancelled`, `committed` or `closed`. `taken` are the ids of the external events
     that this run has consumed: an event satisfies one wait of a run.
     """
 
@@ -190,6 +190,7 @@ class State:
     closed: dict[Key, Causes] = field(default_factory=dict)
     waiting: dict[Key, Causes] = field(default_factory=dict)
     stuck: dict[Key, str] = field(default_factory=dict)
+    parked: dict[Key, Error] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     verdict: str = ""
     status: str = "open"  # then completed | failed | cancelled

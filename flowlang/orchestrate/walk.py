@@ -100,7 +100,7 @@ class Walk:
         firm = firm_of(self.program.places[number].node)
         if firm is None or error.name in firm.lets(index):
             return True
-        self.state.stuck[number, index] = ""
+        self.state.stuck[number, index], self.state.parked[number, index] = "", error
         return False
 
 

@@ -126,7 +126,7 @@ def resolve(
     found = [
         (row.role, path, word)
         for row in driver.store.parts(run)
-        for path, word in _stuck(driver, row.role, run)
+        for path, word, _ in _stuck(driver, row.role, run)
         if names(step, path) and kind in ("", word)
     ]
     if not found:
@@ -158,8 +158,8 @@ def resolve(
     return path
 
 
-def _stuck(driver: Driver, role: str, run: str) -> list[tuple[str, str]]:
-    """The steps of a part that wait for an operator, as (path, kind). A part that is not in memory is folded and not taken
+def _stuck(driver: Driver, role: str, run: str) -> list[tuple[str, str, str]]:
+    """The steps of a part that wait for an operator, as (path, kind, why). A part that is not in memory is folded and not taken
     up: a word that is refused must not set the run going."""
     part = driver.parts.get((role, run))
     if part is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowlang import place, shape, table
 from flowlang.declared import EventType, Operation
-from flowlang.event import Effect, Input, Value
+from flowlang.event import Effect, Error, Input, Value
 from flowlang.expression.tree import Expression
 from flowlang.link import Link, Refused
 from flowlang.runtime.store import ENGINE, FlowRow, ListenRow
@@ -29,11 +29,11 @@ Program = Any
 @dataclass(frozen=True, slots=True)
 class Machine:
     """A machine as the driver sees it. `advance` changes the state in place. `stuck` lists what can't go on by itself as
-    (path, kind), kind "" where that is no call; `closed` says that this role has no more part in the run."""
+    (path, kind, why), kind "" where that is no call; `closed` says that this role has no more part in the run."""
 
     initial: Callable[[Program, str, int], State]
     advance: Callable[[Program, State, Input], list[Effect]]
-    stuck: Callable[[Program, State], list[tuple[str, str]]]
+    stuck: Callable[[Program, State], list[tuple[str, str, str]]]
     closed: Callable[[State], bool]
     refusals: tuple[type[Exception], ...] = ()  # what `advance` raises for a message that is not the role's
 
@@ -155,8 +155,8 @@ def _service(hash: str, role: str, data: Any) -> Share:
 
     held = table.from_data(data)
 
-    def stuck(_: Program, state: State) -> list[tuple[str, str]]:
-        return [(place.instance(*key), _stuck_call(state.cells[key])) for key in state.stuck]
+    def stuck(_: Program, state: State) -> list[tuple[str, str, str]]:
+        return [(place.instance(*key), *_stuck_call(state.cells[key])) for key in state.stuck]
 
     service = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.closed), (machine.Unheard,))
     operations = _operations(
@@ -167,13 +167,17 @@ def _service(hash: str, role: str, data: Any) -> Share:
     return Share(hash, "choreograph", role, held.flow, service, load(held), operations)
 
 
-def _stuck_call(cell: object) -> str:
-    """The kind of the call that is stuck, or "" where something else is."""
-    from flowlang.choreograph.state import DoCell
+def _stuck_call(cell: object) -> tuple[str, str]:
+    """The kind of the call that is stuck, or "" where something else is; and why."""
+    from flowlang.choreograph.state import DoCell, ParkedCell
 
-    if not isinstance(cell, DoCell):
-        return ""
-    return cell.step.kind if cell.step.state == "stuck" else "undo"
+    if isinstance(cell, DoCell):
+        return cell.step.kind if cell.step.state == "stuck" else "undo", _why(cell.step.stuck)
+    return "", _why(cell.error if isinstance(cell, ParkedCell) else None)
+
+
+def _why(error: Error | None) -> str:
+    return "" if error is None else error.message or error.name
 
 
 def _operations(used: Iterable[tuple[Operation, Operation | None]]) -> dict[tuple[str, str], Operation]:

@@ -87,8 +87,8 @@ def steps(store: SqliteStore, id: str, load: Callable[[str, str, str, str], Shar
     return sorted(rows, key=lambda row: (row.created, row.item.call.path))
 
 
-def stuck(store: SqliteStore, id: str) -> list[tuple[str, str]]:
-    """The blocks of a run that can't go on by themselves, as (path, kind); kind "" where no operator can help."""
+def stuck(store: SqliteStore, id: str) -> list[tuple[str, str, str]]:
+    """The blocks of a run that can't go on by themselves, as (path, kind, why); kind "" where no operator can help."""
     found = folded(store, id)
     return sorted(
         block

@@ -340,7 +340,7 @@ class _World:
                 return sorted(
                     (part.role, path, kind)
                     for part in driver.store.parts(run)
-                    for path, kind in desk._stuck(driver, part.role, run)
+                    for path, kind, _ in desk._stuck(driver, part.role, run)
                 )
 
             found = await self.ask(look)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flowlang import ir
-from flowlang.choreograph.data import data_text
+from flowlang.choreograph.data import data_data, data_text
 from flowlang.choreograph.seen import fields_of, reads_of, seen, unused
 from flowlang.declared import EventType, Operation, Schema
 from flowlang.event import Policy
@@ -204,6 +206,41 @@ def test_the_plan_says_it_in_words_and_names_what_is_personal() -> None:
         "  person.name.last at bank, desk, post\n"
         "  person.phones[] at bank, desk, post\n"
     )
+
+
+def test_the_plan_says_the_same_as_data() -> None:
+    made, tables = welcome()
+
+    def names(personal: bool, *fields: str) -> list[dict[str, Any]]:
+        return [{"field": field, "personal": personal} for field in fields]
+
+    first, last, phones = names(True, "person.name.first", "person.name.last", "person.phones[]")
+    [id] = names(False, "person.id")
+    nothing: list[Any] = []
+    assert data_data(made, tables) == {
+        "flow": "f",
+        "hash": "0" * 20,
+        "services": {
+            "bank": {
+                "makes": names(False, "look.score"),
+                "reads": [id],
+                "keeps": ["person"],
+                "passes_on": [first, last, phones],
+            },
+            "desk": {"makes": nothing, "reads": nothing, "keeps": nothing, "passes_on": [id, first, last, phones]},
+            "post": {
+                "makes": names(False, "send"),
+                "reads": [first],
+                "keeps": nothing,
+                "passes_on": [id, last, phones],
+            },
+        },
+        "unused_personal": [
+            {"field": "person.name.first", "services": ["bank", "desk"]},
+            {"field": "person.name.last", "services": ["bank", "desk", "post"]},
+            {"field": "person.phones[]", "services": ["bank", "desk", "post"]},
+        ],
+    }
 
 
 def test_lines_are_no_wider_than_asked_for() -> None:

@@ -152,7 +152,11 @@ class Run:
         return oracle(load_once(self.flow), self.state)
 
     def stuck(self) -> list[tuple[str, str]]:
-        return stuck(load_once(self.flow), self.state)
+        return [(path, kind) for path, kind, _ in stuck(load_once(self.flow), self.state)]
+
+    def why_stuck(self) -> list[str]:
+        """Why they are."""
+        return [why for _, _, why in stuck(load_once(self.flow), self.state)]
 
     def outcome(self) -> Outcome:
         """What the run came to so far, which must be what the flow means."""

@@ -58,6 +58,7 @@ def test_what_the_last_attempt_of_a_later_retry_may_not_report_is_stuck() -> Non
 def test_an_expression_after_it_that_cannot_be_evaluated_is_stuck_at_once() -> None:
     played = run(a("x") + "commit let m = 1 / (n - 1) " + a("y"))
     assert played.outcome().status == "stuck" and played.stuck() == [("f/m", "")]
+    assert played.why_stuck() == ["division by zero"]
     caught = "commit scope s { let m = 1 / (n - 1) } catch ExpressionError -> { " + a("h") + " } "
     assert calls(run(caught).outcome()) == ["h ok"]
 

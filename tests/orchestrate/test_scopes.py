@@ -216,6 +216,7 @@ def test_a_compensation_block_that_cannot_be_evaluated_is_stuck() -> None:
 def test_a_let_in_the_block_that_cannot_be_evaluated_leaves_the_run_stuck() -> None:
     played = run(undone_by(a("x"), "let m = 1 / (n - 1)") + a("z"), answers={"z": failing()})
     assert played.outcome().status == "stuck" and played.stuck() == [("f/m", "")]
+    assert played.why_stuck() == ["division by zero"]
 
 
 def test_hints_do_not_reach_the_block_and_its_call_cannot_be_given_up() -> None:

@@ -416,6 +416,15 @@ def test_plan_names_everybody(order: Path, capsys: pytest.CaptureFixture[str]) -
         assert name in said
 
 
+def test_the_data_of_a_plan_is_there_for_programs(order: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(order), "--data", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["flow"] == "order_fulfilment"
+    assert {"field": "order.email", "personal": True} in said["services"]["notifications"]["reads"]
+    assert main(["plan", str(order), "--json"]) == 2
+    assert "--json is for --data" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("flow", FLOWS, ids=lambda path: path.stem)
 def test_kernel_and_tables_are_as_their_schemas_say(
     flow: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -171,7 +171,13 @@ def _turn_back(program: Program, state: State) -> list[Effect]:
     return [event.Finish(state.verdict)]
 
 
-MACHINE = Machine(initial, advance, lambda _, state: state.stuck, lambda state: state.status != "open", (NotOurs,))
+MACHINE = Machine(
+    initial,
+    advance,
+    lambda _, state: [(*one, "") for one in state.stuck],
+    lambda state: state.status != "open",
+    (NotOurs,),
+)
 
 
 def load(hash: str, mode: str, role: str, body: str) -> Share:

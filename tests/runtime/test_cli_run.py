@@ -588,11 +588,21 @@ flow uncalled(n: int) {
         (
             1,
             "charge",
-            "the compensation of {} is stuck: its arguments can't be evaluated, so it can't be called",
+            "the compensation of {} is stuck: its arguments can't be evaluated (division by zero), so it can't be called",
             "skip|done",
         ),
-        (2, "shipment", "{} is stuck: its arguments can't be evaluated, so it can't be called", "done"),
-        (3, "left", "{} is stuck: it can't be evaluated, and no word of an operator changes that", ""),
+        (
+            2,
+            "shipment",
+            "{} is stuck: its arguments can't be evaluated (division by zero), so it can't be called",
+            "done",
+        ),
+        (
+            3,
+            "left",
+            "{} is stuck: it can't be evaluated (division by zero), and no word of an operator changes that",
+            "",
+        ),
     ],
 )
 def test_what_is_stuck_without_a_call_is_shown(
@@ -606,6 +616,46 @@ def test_what_is_stuck_without_a_call_is_shown(
     ways = f"\n    say how it goes on: flowlang resolve {run[1]} uncalled/{path} {words}" if words else ""
     assert said.out.endswith(f"it is stuck:\n  {why.format(f'uncalled/{path}')}{ways}\n")
     assert "can't be" in do("resolve", run[1], path, "retry").err
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_done_without_a_call_has_a_result_too(do: Do, project: Path, mode: str) -> None:
+    project.joinpath("uncalled.flow").write_text(UNCALLED)
+    run = do("run", "uncalled.flow", "--mode", mode, "--set", "n=2", "--json").report["run"]
+    said = do("resolve", run, "shipment", "done")
+    assert (said.status, said.err) == (2, "error: done needs --result JSON: what `shipping.arrange` answered\n")
+    assert "error[FL0365]" in do("resolve", run, "shipment", "done", "--result", '{"ids": 1}').err
+    assert do("resolve", run, "shipment", "done", "--result", '{"id": "s-2"}', "--json").report["status"] == "completed"
+
+
+UNDOES = """\
+use contracts "contracts/*.yaml"
+
+flow undoes(id: string) {
+  scope all {
+    step shipment = shipping.arrange(orderId: id) { compensate none }
+  } compensate {
+    step again = payments.charge(orderId: id, amount: 5)
+    step back = payments.refund(orderId: again.paymentId)
+  }
+  fail No
+}
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_done_for_a_step_of_a_block_that_undoes_has_a_result_for_those_behind_it(
+    do: Do, project: Path, mode: str
+) -> None:
+    project.joinpath("undoes.flow").write_text(UNDOES)
+    project.joinpath("s.yaml").write_text("input: { id: o-1 }\n")
+    words = ["--mode", mode, "--scenario", "s.yaml", "--store", "s.db", "--fail", "undoes/again:undo=crash", "--json"]
+    run = do("run", "undoes.flow", *words).report["run"]
+    said = do("resolve", run, "again", "done", "--store", "s.db")
+    assert (said.status, said.err) == (2, "error: done needs --result JSON: what `payments.charge` answered\n")
+    words = ["resolve", run, "again", "done", "--result", '{"paymentId": "p-9"}', "--store", "s.db", "--json"]
+    back = [each for each in do(*words).report["effects"] if each["path"] == "undoes/back"]
+    assert [each["input"] for each in back] == [{"orderId": "p-9"}]
 
 
 # ---------------------------------------------------------------- crashes and processes
