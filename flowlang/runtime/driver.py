@@ -3,7 +3,8 @@
 Everything happens in *turns*. A turn gathers what one pass of the event loop brought (results, messages, commands,
 timers), feeds it to the machines, writes journal and intents in one transaction, commits, and then releases the effects:
 calls begin, messages leave. So nothing outside ever happens whose intent is not on the disk, and one commit serves
-many runs. The state of a run is a fold over its journal and is kept in memory only; to recover is to fold again.
+many runs. Where the disk is slow, the commit happens in a thread, and the loop goes on with what is under way meanwhile; the
+next turn begins when the commit is over. The state of a run is a fold over its journal and is kept in memory only; to recover is to fold again.
 
 What a machine wants is carried out by four helpers that share the turn: `work` (calls), `waiting` (external events),
 `timers`, and `bus` (messages between services).
@@ -14,6 +15,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -25,10 +28,11 @@ from flowlang.lifecycle import OVER, run_after
 from flowlang.runtime import failpoint
 from flowlang.runtime.bus import Bus
 from flowlang.runtime.calls import Known, Open, note, recorded, with_rows
+from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
-from flowlang.runtime.sqlite import SqliteStore
+from flowlang.runtime.sqlite import MEMORY, SqliteStore
 from flowlang.runtime.store import ListenRow, PartRow, Recorded, RunRow, TimerRow
 from flowlang.runtime.timers import Timers
 from flowlang.runtime.waiting import Waiting
@@ -38,6 +42,7 @@ T = TypeVar("T")
 
 BATCH = 256  # timers and inputs that one turn takes, so that a flood of them holds up nobody else
 CATCH_UP = 64  # parts that one turn looks at after a restart
+SLOW = 0.003  # seconds of a commit above which it has a thread, so that the loop goes on; below it, changing threads costs more
 KEPT_PARTS = 2_000  # parts without work that stay in memory
 FINISH_MOVES = {"completed": "complete", "failed": "fail", "cancelled": "cancel"}
 
@@ -103,6 +108,9 @@ class Driver:
         self._released: list[Callable[[], object]] = []
         self._draining = False
         self._scheduled = False
+        self._may_commit_apart = isinstance(self.clock, SystemClock) and store.path != MEMORY
+        self.is_committing = False  # in a thread, while the loop goes on
+        self._has_more = False  # something for a turn after that
         self._room = KEPT_PARTS
         self._behind: dict[tuple[str, str], None] = {}  # parts that are not looked at yet after all was taken up
         self._kept: dict[tuple[str, str, str], dict[str, Caller]] = {}
@@ -117,7 +125,9 @@ class Driver:
 
     def schedule(self) -> None:
         """See to it that there is a turn soon."""
-        if not self._scheduled and self.failure is None:
+        if self.is_committing:
+            self._has_more = True
+        elif not self._scheduled and self.failure is None:
             self._scheduled = True
             self._loop.call_soon(self._turn)
 
@@ -196,7 +206,7 @@ class Driver:
 
     def idle(self) -> bool:
         """Whether nothing at all is in progress here but calls and timers."""
-        return not (self._todo or self._scheduled or self._behind or self.bus.pending())
+        return not (self._todo or self._scheduled or self.is_committing or self._behind or self.bus.pending())
 
     def count(self, run: str, by: int) -> None:
         """One thing more or less of a run goes on by itself: a call, or something on its way."""
@@ -217,20 +227,49 @@ class Driver:
 
     def _turn(self) -> None:
         self._scheduled = False
-        if self.failure is not None:
+        if self.is_committing:
+            self._has_more = True
+        if self.is_committing or self.failure is not None:
             return
         try:
             self.store.begin()
             self._gather()
             failpoint.hit("before-commit")
+            if self._may_commit_apart and self.store.commit_time > SLOW:
+                self.is_committing = True
+                return self.store.commit_apart().add_done_callback(self._committed_apart)
             self.store.commit()
         except BaseException as problem:
-            self._released.clear()
-            self.fail(problem)
-            self.store.rollback()
+            self._forget_turn(problem)
             if not isinstance(problem, Exception):
                 raise
             return
+        self._committed()
+
+    def _forget_turn(self, problem: BaseException) -> None:
+        """A turn that is not on the disk has not been."""
+        self._released.clear()
+        self.fail(problem)
+        self.store.rollback()
+
+    def _committed_apart(self, commit: Future[None]) -> None:
+        """In the committing thread: a commit has ended there. A closed loop: the engine has ended meanwhile."""
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._is_back, commit)
+
+    def _is_back(self, commit: Future[None]) -> None:
+        self.is_committing = False
+        problem = commit.exception()
+        if problem is not None:
+            return self._forget_turn(problem)
+        if self.failure is None:
+            self._committed()
+        if self._has_more:
+            self._has_more = False
+            self.schedule()
+
+    def _committed(self) -> None:
+        """A turn is on the disk: what it wants may happen."""
         try:
             failpoint.hit("after-commit")
             self._let_go()

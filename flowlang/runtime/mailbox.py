@@ -90,7 +90,7 @@ async def serve(driver: Driver, pause: float) -> None:
     handled: set[str] = set()
     try:
         while driver.failure is None:
-            if driver.store.changed():
+            if not driver.is_committing and driver.store.changed():
                 for command in driver.store.commands():
                     if command.id not in handled:
                         handled.add(command.id)

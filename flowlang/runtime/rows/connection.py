@@ -7,7 +7,9 @@ each row would cost more than the row. Whoever reads these tables does it with `
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,6 +36,8 @@ FINISH_RUN = "UPDATE runs SET status = ?, ended = ? WHERE run = ?"
 LATE = (ADD_RUN, ADD_PART, APPEND, PUT_WORK, SET_PART, SET_ASLEEP, FINISH_RUN)
 """What is gathered, in the order in which it is written. An insertion never follows a change of the same row."""
 
+COMMITS_WEIGHED = 8  # commits that the time of one is averaged over, roughly
+
 
 class Connection:
     """An open store, without its tables."""
@@ -41,6 +45,9 @@ class Connection:
     def __init__(self, path: str, connection: apsw.Connection) -> None:
         self.path = path
         self.commits = 0
+        self.commit_time = 0.0  # seconds that a commit takes, the last ones weighing most
+        self._apart: Future[None] | None = None  # a commit under way in the thread of `_committer`
+        self._committer: ThreadPoolExecutor | None = None
         self._connection = connection
         self._cursor = connection.cursor()
         self._seen_version = -1
@@ -54,10 +61,36 @@ class Connection:
         """Make everything since `begin` durable, or nothing of it."""
         self.commits += 1
         self._write_late()
-        self._run("COMMIT")
+        self._commit()
+
+    def commit_apart(self) -> Future[None]:
+        """`commit` of which the last part, the wait for the disk, happens in a thread of its own. Whoever uses the store
+        before it is over waits for it. The future has the exception that `commit` would raise."""
+        self.commits += 1
+        self._write_late()
+        if self._committer is None:
+            self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._apart = self._committer.submit(self._commit)
+        return self._apart
+
+    def _commit(self) -> None:
+        begun = time.perf_counter()
+        try:
+            self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            raise store_error(self.path, error, self._connection) from error
+        finally:
+            self.commit_time += (time.perf_counter() - begun - self.commit_time) / COMMITS_WEIGHED
+
+    def _settle(self) -> None:
+        """Wait until a commit that is under way is over; what came of it is told to whoever asked for it."""
+        apart, self._apart = self._apart, None
+        if apart is not None:
+            wait((apart,))
 
     def rollback(self) -> None:
         """Forget everything since `begin`."""
+        self._settle()
         for rows in self._late.values():
             rows.clear()
         if self._connection.in_transaction:
@@ -87,15 +120,22 @@ class Connection:
 
     def close(self) -> None:
         """Close the file; the store can't be used any more."""
+        self._settle()
+        if self._committer is not None:
+            self._committer.shutdown()
         self._connection.close()
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> None:
+        if self._apart is not None:
+            self._settle()
         try:
             self._cursor.execute(sql, values)
         except apsw.Error as error:
             raise store_error(self.path, error, self._connection) from error
 
     def _many(self, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        if self._apart is not None:
+            self._settle()
         try:
             self._cursor.executemany(sql, rows)
         except apsw.Error as error:
@@ -114,6 +154,8 @@ class Connection:
         return self._all(sql, values)
 
     def _all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        if self._apart is not None:
+            self._settle()
         try:
             return list(self._connection.execute(sql, values))
         except apsw.Error as error:
