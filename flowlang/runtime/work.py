@@ -53,8 +53,8 @@ class Work:
     def halt(self, part: Part, path: str) -> None:
         """A step's call is not to be tried again."""
         one = part.items.get((path, "do"))
-        if one is None or one.state == "stuck":
-            return
+        if one is None or one.state in ("stuck", "done"):
+            return  # what is done is halted already, in this very turn
         row = one.as_row()
         item = lifecycle.halt(row.item)
         if item.state == "done":

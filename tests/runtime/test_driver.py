@@ -266,6 +266,29 @@ def test_a_call_that_never_began_is_halted_without_being_made() -> None:
     drive(main, workers=1)
 
 
+def test_a_call_that_is_halted_twice_in_one_turn_ends_once() -> None:
+    """A hint of its join and a cancel of its run came together, and the engine died of it."""
+
+    async def main(engine: Engine, ledger: Ledger) -> None:
+        ledger.gate = asyncio.Event()
+        await engine.install(central("a"))
+        first = (await engine.start("h", "orchestrate", {})).run
+        second = (await engine.start("h", "orchestrate", {})).run
+        driver = engine.driver
+        (part,) = (part for part in driver.parts.values() if part.run == second)
+
+        def halt() -> None:
+            for _ in range(2):
+                driver.work.halt(part, "flow/a")
+
+        await driver.submit(halt)
+        assert await engine.until(second) == "failed"
+        ledger.gate.set()
+        assert await engine.until(first) == "completed"
+
+    drive(main, workers=1)
+
+
 # ---------------------------------------------------------------- keys
 
 
