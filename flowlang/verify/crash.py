@@ -255,7 +255,9 @@ def _check(scene: Scene, layout: str, path: Path, found: Crashed) -> None:
     store = view.open_view(str(path))
     try:
         subject = scene.subject
-        found.statuses = list(whole(store, scene.prepared, mode, subject.input, runs, accepted, known, Checks()))
+        found.statuses = list(
+            whole(store, dict.fromkeys(runs, scene.prepared), mode, subject.input, accepted, known, Checks())
+        )
     finally:
         store.close()
     found.calls, found.effects = len(known.of("begin")), len(known.of("effect"))

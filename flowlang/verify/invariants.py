@@ -89,19 +89,18 @@ def offered(store: WatchedStore, now: int) -> None:
 
 def whole(
     store: SqliteStore,
-    prepared: Prepared,
+    runs: Mapping[str, Prepared],
     mode: str,
     input: Mapping[str, Value],
-    runs: Sequence[str],
     accepted: Sequence[tuple[str, str]],
     ledger: Ledger,
     checks: Checks,
 ) -> tuple[str, ...]:
-    """At the end: everything; the status of each run."""
+    """At the end: everything; the status of each of the `runs`, of which we know the version with which it began."""
     _nothing_lost(store, accepted)
     _messages(store, checks)
     statuses = []
-    for run in runs:
+    for run, prepared in runs.items():
         read = [journal(store, part) for part in store.parts(run)]
         if not read:
             raise Broken(f"{run} was accepted and never began")
@@ -109,6 +108,8 @@ def whole(
             one.read_on(store)
         row = store.run(run)
         assert row is not None
+        if others := [one.role for one in read if one.share.hash != prepared.hash]:
+            raise Broken(f"{run} goes on under another version at {', '.join(others)}")
         finished = int(row.status in OVER)
         machines = _machines(prepared, mode, read)
         outcome = Schedule(prepared, machines, random.Random(0), dict(input), [], finished=finished).check()

@@ -352,7 +352,13 @@ class Harness:
         try:
             mode = self._installation.flow.mode
             statuses = whole(
-                store, self.case.prepared, mode, self.case.input, self.case.names(), accepted, ledger, Checks()
+                store,
+                dict.fromkeys(self.case.names(), self.case.prepared),
+                mode,
+                self.case.input,
+                accepted,
+                ledger,
+                Checks(),
             )
             for run in self.case.names():
                 in_time(store, run)

@@ -127,6 +127,14 @@ RUNTIME = (
         A + WAIT + B,
         "simulate",
     ),
+    Mutant(
+        "a run goes on under the newest version of its flow",
+        "flowlang.runtime.driver",
+        '        share = self.share(row.hash, role, row.mode)\n        assert share is not None, f"run {run} is',
+        '        share = self.share(self.store.flows()[-1].hash, role, row.mode)\n        assert share is not None, f"run {run} is',
+        A + WAIT + B,
+        "simulate",
+    ),
 )
 
 CH, OR = ("choreograph",), ("orchestrate",)

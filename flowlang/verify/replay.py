@@ -52,7 +52,16 @@ class Journal:
         for (text,) in store._fresh(sql, (self.role, self.run, self.read)):
             self.read += 1
             input = codec.load_input(text)
-            effects = self.share.machine.advance(self.share.program, self.state, input)
+            try:
+                effects = self.share.machine.advance(self.share.program, self.state, input)
+            except (
+                AssertionError,
+                KeyError,
+                ValueError,
+            ) as wrong:  # what a machine says that is driven to where it can't be
+                raise Broken(
+                    f"the journal of {self.role} can't be replayed: {type(wrong).__name__}: {wrong}"
+                ) from wrong
             note(self.calls, self.role, self.run, input, effects)
             if isinstance(input, event.Fired):
                 self.timers.pop(input.path, None)
@@ -77,12 +86,11 @@ class Journal:
                 pass
 
 
-def journal(store: SqliteStore, part: PartRow, share: Share | None = None) -> Journal:
-    """The journal of a part that is installed, of which nothing was read yet."""
-    if share is None:
-        body = store.share(part.hash, part.mode, part.role)
-        assert body is not None, f"the flow of {part.run} is not installed"
-        share = known_share(part.hash, part.mode, part.role, body)
+def journal(store: SqliteStore, part: PartRow) -> Journal:
+    """The journal of a part, of which nothing was read yet."""
+    body = store.share(part.hash, part.mode, part.role)
+    assert body is not None, f"the flow of {part.run} is not installed"
+    share = known_share(part.hash, part.mode, part.role, body)
     return Journal(part.role, part.run, share, share.machine.initial(share.program, part.run, part.started))
 
 
@@ -101,8 +109,9 @@ class Twins:
                 continue
             twin = self.known.get((role, run))
             if twin is None:
-                row = PartRow(role, run, part.share.hash, part.share.mode, part.started, part.status, 0)
-                twin = self.known[role, run] = journal(store, row, part.share)
+                row = store.part(role, run)
+                assert row is not None, f"{role} takes in what is of no run"
+                twin = self.known[role, run] = journal(store, row)
             twin.read_on(store)
             if not alike(twin.state, part.state):
                 raise Broken(f"the journal of {role} does not lead to its state")

@@ -60,12 +60,17 @@ class Prepared:
     link: Link = field(default_factory=Link)  # shared, so that an expression is compiled once
 
     @cached_property
+    def hash(self) -> str:
+        """The identity of what the flow means."""
+        return ir.hash_of(self.flow)
+
+    @cached_property
     def central(self) -> central_program.Program:
         return replace(central_program.load(self.flow), link=self.link)
 
     @cached_property
     def services(self) -> dict[str, service_program.Program]:
-        tables = project(self.flow, ir.hash_of(self.flow))
+        tables = project(self.flow, self.hash)
         wrong = broken(tables)
         if wrong:
             raise Disagreement("; ".join(wrong))

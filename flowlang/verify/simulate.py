@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flowlang import event, ir
+from flowlang import event
 from flowlang.event import Error, External, Ok, Result, Value
 from flowlang.runtime import desk, failpoint
 from flowlang.runtime.clock import Stalled, VirtualClock, run_virtual
@@ -32,13 +32,14 @@ from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStor
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.invariants import Checks, offered, whole
 from flowlang.verify.ledger import Ledger, Outside, Trouble
-from flowlang.verify.outside import operations_of
+from flowlang.verify.outside import answer_of, operations_of, step_at
 from flowlang.verify.replay import Broken
-from flowlang.verify.schedule import Prepared
+from flowlang.verify.rollout import second
+from flowlang.verify.schedule import Prepared, prepare
 
 T = TypeVar("T")
 
-KINDS = ("crash", "store", "network", "clock", "service", "client")
+KINDS = ("crash", "store", "network", "clock", "service", "client", "rollout")
 """Families of faults, as `--faults` names them."""
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -55,19 +56,28 @@ class Subject:
     input: Mapping[str, Value]
     events: Sequence[External] = ()
     secret: str = ""  # a text of the input that no trace may show
-    installations: dict[str, Installation] = field(default_factory=dict)
+    _kept: dict[Any, Any] = field(default_factory=dict)  # a simulation installs a flow again and again
 
-    def installation(self, mode: str) -> Installation:
-        """The flow as it is installed; made once, since a simulation installs it again and again."""
-        if mode not in self.installations:
-            flow, services = self.prepared.flow, self.prepared.services
-            hash = ir.hash_of(flow)
-            self.installations[mode] = (
-                of_flow(flow, hash)
+    def version(self, number: int) -> Prepared:
+        """The flow itself, or for 1 the version of it that is rolled out."""
+        if number == 0:
+            return self.prepared
+        if number not in self._kept:
+            self._kept[number] = prepare(second(self.prepared.flow))
+        found: Prepared = self._kept[number]
+        return found
+
+    def installation(self, mode: str, number: int = 0) -> Installation:
+        """A version as it is installed."""
+        if (mode, number) not in self._kept:
+            one = self.version(number)
+            self._kept[mode, number] = (
+                of_flow(one.flow, one.hash)
                 if mode == "orchestrate"
-                else of_tables(flow, hash, {name: program.table for name, program in services.items()})
+                else of_tables(one.flow, one.hash, {name: program.table for name, program in one.services.items()})
             )
-        return self.installations[mode]
+        found: Installation = self._kept[mode, number]
+        return found
 
 
 @dataclass(slots=True)
@@ -145,7 +155,8 @@ class _World:
         self.seen = disk.look()
         self.report = report
         self.over = False
-        self.runs: list[str] = []
+        self.runs: dict[str, int] = {}  # and the version with which each began
+        self.newest = 0  # version that is installed
         self.accepted: list[tuple[str, str]] = []  # what a client was told is taken in: (word, id)
         self.processes: list[_Process] = []
         trouble = Trouble() if "service" in kinds and services is None else Trouble(12, 0, 0, 0, 0)
@@ -156,7 +167,6 @@ class _World:
         self.outside = Outside(operations, choices, trouble, self.fault, clock)
         self.ledger: Ledger = self.outside.ledger
         self.clients: list[asyncio.Task[None]] = []
-        self.checks_steps = choices.below(4) == 0
         self.lives_left = MOST_LIVES
         self.starts = self.commits = 0
 
@@ -200,7 +210,7 @@ class _World:
     def _clients(self) -> list[Any]:
         """Who asks for something from outside: one or two runs, events, a cancel, a new version."""
         choices = self.choices
-        many = 1 + (choices.below(8) == 7)
+        many = self.asked_for = 1 + (choices.below(8) == 7)
         clients = [self._start(f"r{number + 1}", choices.below(50) * number) for number in range(many)]
         twice = "client" in self.kinds
         for external in self.subject.events:
@@ -212,6 +222,8 @@ class _World:
             clients.append(self._cancel(choices.pick((1, 5, 20, 300, 5_000, HOUR))))
         if "clock" in self.kinds and choices.below(3) == 2:
             clients.append(self._jump(choices.pick((10, 1_000, 30_000)), choices.pick((HOUR, -HOUR, DAY))))
+        if "rollout" in self.kinds and choices.below(4) == 3:
+            clients.append(self._roll_out(choices.pick((1, 5, 20, 300, 5_000, 60_000))))
         if "crash" in self.kinds and choices.below(3) == 2:
             clients.append(self._kill(choices.pick((3, 300, 30_000, 120_000))))
         return clients
@@ -226,16 +238,32 @@ class _World:
 
     async def _start(self, run: str, pause: int) -> None:
         await asyncio.sleep(pause / 1000)
-        installed = self.installation()
+        number = self.newest
+        hash = self.subject.version(number).hash
         values = dict(self.subject.input)
 
         def act(driver: Driver) -> Any:
-            return desk.start(driver, installed.flow.hash, self.mode, values, None, run, {})
+            return desk.start(driver, hash, self.mode, values, None, run, {})
 
         await self.ask(act, again="client" in self.kinds and self.choices.below(4) == 3)
-        self.runs.append(run)
+        self.runs[run] = number
         self.accepted.append(("start", run))
         self.say(f"{run} is asked for, and accepted")
+
+    async def _roll_out(self, pause: int) -> None:
+        """A second version is installed while runs of the first are open, and one more run is asked for."""
+        await asyncio.sleep(pause / 1000)
+        installed = self.subject.installation(self.mode, 1)
+
+        def act(driver: Driver) -> None:
+            install(driver.store, installed)
+            driver.learn()
+            driver.bus.look_at_parked()
+
+        await self.ask(act)
+        self.newest = 1
+        self.fault("rollout")
+        await self._start(f"r{self.asked_for + 1}", self.choices.below(50))
 
     async def _send(self, external: External, pause: int, again: bool) -> None:
         await asyncio.sleep(pause / 1000)
@@ -252,7 +280,7 @@ class _World:
         await asyncio.sleep(pause / 1000)
         while not self.runs:
             await asyncio.sleep(0.05)
-        run = self.runs[0]
+        run = next(iter(self.runs))
 
         def act(driver: Driver) -> str:
             try:
@@ -355,7 +383,7 @@ class _World:
         decision = self.choices.pick(words)
         value: Value = None
         if decision == "done" and kind == "do":
-            value = self._answer_by_hand(path)
+            value = answer_of(step_at(self.subject.version(self.runs[run]).flow, path).operation)
 
         def act(driver: Driver) -> str:
             try:
@@ -367,19 +395,12 @@ class _World:
         self.say(f"an operator says `{decision}` to {path} ({kind}) of {run}: {said}")
         await asyncio.sleep(0.5)
 
-    def _answer_by_hand(self, path: str) -> Value:
-        from flowlang.verify.outside import answer_of, step_at
-
-        step = step_at(self.subject.prepared.flow, path)
-        return answer_of(step.operation)
-
     def _check(self) -> None:
         self.report.statuses = whole(
             self.seen,
-            self.subject.prepared,
+            {run: self.subject.version(number) for run, number in self.runs.items()},
             self.mode,
             self.subject.input,
-            self.runs,
             self.accepted,
             self.ledger,
             self.report.checks,
@@ -410,10 +431,6 @@ class _World:
         if isinstance(problem, Died):
             return
         self.broke(f"{context.get('message')}: {problem!r}")
-
-    def installation(self) -> Installation:
-        """The flow as it is installed."""
-        return self.subject.installation(self.mode)
 
 
 class _Process(Watch):
@@ -487,8 +504,8 @@ class _Process(Watch):
             await driver.until(lambda: None)
 
     def _begin(self, driver: Driver) -> None:
-        if self.name == "engine":
-            install(driver.store, self.world.installation())
+        if self.name == "engine" and not driver.store.flows():
+            install(driver.store, self.world.subject.installation(self.world.mode))
         driver.learn()
         driver.take_up()
 

@@ -16,7 +16,10 @@ from flowlang.event import External
 from flowlang.runtime.bus import Bus
 from flowlang.verify import small
 from flowlang.verify.choices import Choices
-from flowlang.verify.explore import MODES
+from flowlang.verify.explore import MODES, Freedom, explore
+from flowlang.verify.mutants import planted
+from flowlang.verify.planted import MUTANTS
+from flowlang.verify.rollout import second
 from flowlang.verify.schedule import prepare
 from flowlang.verify.simulate import KINDS, Report, Subject, shortest, simulate
 from tests.verify.flows import subject
@@ -27,7 +30,7 @@ CHUNKS, FLOWS, SEEDS = 8, 10, 25  # 2,000 seeds, each in both modes
 EXPECTED = {  # every kind of fault, and in which it may be looked for
     "kill", "crash before-commit", "crash after-commit", "crash before-effect", "crash after-effect", "crash after-publish",
     "crash before-mark-sent", "crash before-ack", "disk full", "duplicate", "delay", "loss", "reorder", "clock skew",
-    "clock jump", "slow service", "dead service", "handler bug", "lost request", "lost answer", "asked twice",
+    "clock jump", "slow service", "dead service", "handler bug", "lost request", "lost answer", "asked twice", "rollout",
 }  # fmt: skip
 
 
@@ -106,6 +109,7 @@ def test_what_breaks_a_promise_is_found_and_shrunk_to_few_faults(monkeypatch: py
 def test_only_the_faults_that_are_asked_for_happen() -> None:
     shop = _shop()
     families = {"crash": ("crash", "kill"), "store": ("disk",), "network": ("duplicate", "delay", "loss", "reorder")}
+    families["rollout"] = ("rollout",)
     for kind, words in families.items():
         faults: Counter[str] = Counter()
         for seed in range(40):
@@ -127,3 +131,39 @@ def test_an_event_that_nobody_takes_is_still_there_at_the_end() -> None:
     for mode in MODES:
         found = simulate(Subject(prepared, small.INPUT, (other,)), mode, Choices(draws=()), ())
         assert found.statuses == ("failed",) and not found.broken
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_runs_keep_the_version_with_which_they_began(mode: str) -> None:
+    """The second version of the shop does its first step twice, so a run of it has four effects and not three."""
+    rolled_out = 0
+    for seed in range(60):
+        found = simulate(_shop(), mode, Choices(seed), ("rollout",))
+        assert not found.broken
+        if set(found.statuses) == {"completed"}:
+            more = found.effects - 3 * len(found.statuses)
+            assert more == 0 if not found.faults else 1 <= more < len(found.statuses)
+            rolled_out += found.faults["rollout"]
+    assert rolled_out > 5
+
+
+def test_a_version_that_is_mixed_up_with_another_is_found_and_shrunk() -> None:
+    mistake = next(mutant for mutant in MUTANTS if "newest version" in mutant.name)
+    waits = Subject(prepare(small.kernel(small.whole(mistake.flow))), small.INPUT)
+    with planted(mistake):
+        seed = next(seed for seed in range(400) if simulate(waits, "orchestrate", Choices(seed)).broken)
+        choices = Choices(seed)
+        simulate(waits, "orchestrate", choices)
+        draws, found = shortest(waits, "orchestrate", choices.draws)
+    assert found.broken and found.faults["rollout"] == 1 and sum(found.faults.values()) <= 3
+    assert len(draws) <= len(choices.draws)
+
+
+@pytest.mark.parametrize("number", range(0, small.count(2), 3))
+def test_the_second_version_of_a_flow_is_another_one_that_can_be_run(number: int) -> None:
+    first = prepare(small.kernel(small.text(number, 2)))
+    other = prepare(second(first.flow))
+    assert other.hash != first.hash
+    for mode in MODES:
+        found = explore(other, mode, small.INPUT, Freedom(cancel=False, unknown=False), 60)
+        assert found.broken is None
