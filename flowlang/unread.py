@@ -16,6 +16,7 @@ flow example(order: Order) {
 }
 """
 _GOOD = _FLOW
+_WITH_FLOW = _FLOW.replace("\n\n", '\nuse flows "flows/*.flow"\n\n', 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,11 @@ class FlowUnread(Diagnostic):
     code = "FL0194"
     message = "the flow `{file}` cannot be read: {why}"
     explanation = (
-        "The pattern of `use flows` matches this file, but it could not be read; the message gives the reason."
+        "The pattern of `use flows` matches this file, but it could not be read; the message gives the reason. A pattern may "
+        "match a folder, for example: then it should say which files in it are meant."
     )
+    bad = _WITH_FLOW.replace("flows/*.flow", "flows")
+    good = _WITH_FLOW
 
     file: str
     why: str
@@ -117,8 +121,11 @@ class ContractUnread(Diagnostic):
     code = "FL0197"
     message = "the contract `{file}` cannot be read: {why}"
     explanation = (
-        "The pattern of `use contracts` matches this file, but it could not be read; the message gives the reason."
+        "The pattern of `use contracts` matches this file, but it could not be read; the message gives the reason. A pattern "
+        "may match a folder, for example: then it should say which files in it are meant."
     )
+    bad = _FLOW.replace("contracts/*.yaml", "contracts")
+    good = _GOOD
 
     file: str
     why: str

@@ -6,6 +6,7 @@ timing would make a test that says nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,7 @@ from flowlang import ir
 from flowlang.declared import EventType
 from flowlang.diagnostic import Diagnostic, Label, nearest
 from flowlang.event import Value
-from flowlang.place import depth, instance
+from flowlang.place import bare, depth, instance
 from flowlang.scenario.fit import fit, fit_schema, kind_of
 from flowlang.scenario.places import Place, Places
 from flowlang.scenario.sites import Site, event_types, instance_of, may_be_undone, sites_of, unordered
@@ -145,7 +146,7 @@ class _Reader:
         one = instance_of(list(known.values()), name)
         if one is not None:
             return one
-        near = nearest(name, [*operations, *known])
+        near = nearest(bare(name), [*operations, *known])
         if name.endswith(":undo") and name.removesuffix(":undo") in known:
             neither = "not undone by anything: the step has no compensation"
         elif "/" in name:
@@ -155,7 +156,7 @@ class _Reader:
         wide = known if "/" in name else operations
         said = f"{'its steps' if '/' in name else 'it calls'}: {', '.join(sorted(wide))}"
         span = self.places.name(place) if place[:1] == ("answers",) else self.places.of(place)
-        hint = f"did you mean `{near}`?" if near else ""
+        hint = f"did you mean `{_with_numbers(near, name, known.get(near))}`?" if near else ""
         self.found.append(UnknownPlace(span=span, place=name, neither=neither, known=said, hint=hint))
         return None
 
@@ -405,6 +406,20 @@ class _Reader:
 
     def wrong(self, place: Place, where: str, wanted: str, found: Any) -> None:
         self.found.append(WrongShape(span=self.places.of(place), where=where, wanted=wanted, found=kind_of(found)))
+
+
+def _with_numbers(near: str, name: str, site: Site | None) -> str:
+    """The place `near`, of the step `site`, with the items and attempts that `name` has: `order/line[3]/pack`."""
+    items, attempts = re.findall(r"\[(\d+)\]", name), dict(re.findall(r"([^/]+#)(\d+)", name))
+    if site is None or not (items or attempts) or site.path.count("[]") != len(items):
+        return near
+    numbers = iter(items)
+    index = tuple(
+        int(next(numbers)) if part.endswith("[]") else int(attempts.get(part, 1))
+        for part in site.path.split("/")
+        if part.endswith(("[]", "#"))
+    )
+    return instance(site.path, index) + (":undo" if near.endswith(":undo") else "")
 
 
 def _why(blamed: ir.Node) -> str:

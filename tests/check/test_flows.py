@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 import flowlang.check
+from flowlang.check.explain import explain, words
 from flowlang.cli.check import findings
 from flowlang.cli.files import opened, project_of
 from flowlang.compile import every, front, kernel
 from flowlang.ir import Child, walk
+from flowlang.language.text import parse
+from flowlang.language.yaml import to_yaml
 from flowlang.source import Source
 
 EXAMPLES = Path(flowlang.check.__file__).parent / "examples"
@@ -79,6 +82,26 @@ def test_flows_may_use_each_other_in_a_circle(project: Path) -> None:
     assert [one.source.name for one in every(whole)] == ["ping.flow", "pong.flow"]
     calls = [node for node in walk(kernel(whole).body) if isinstance(node, Child)]
     assert {call.flow for call in calls} == {"ping", "pong"} and len(calls) == 100
+
+
+@pytest.mark.parametrize("code", ["FL0194", "FL0197"])
+def test_a_folder_that_a_pattern_matches_cannot_be_read(project: Path, code: str) -> None:
+    """As the examples of these words say, in text and in YAML."""
+    word = words()[code]
+    shutil.copytree(EXAMPLES / "flows", "flows")
+    Path("good.flow").write_text(word.good)
+    assert found("good.flow") == []
+    for name, text in {"bad.flow": word.bad, "bad.flow.yaml": in_yaml(word.bad)}.items():
+        Path(name).write_text(text)
+        assert [one for _, _, one in found(name)] == [code]
+    page = explain(code)
+    assert page is not None and "The same in YAML:" in page
+
+
+def in_yaml(text: str) -> str:
+    flow, problems = parse(Source("f.flow", text))
+    assert flow is not None and not problems
+    return to_yaml(flow)
 
 
 def test_a_file_that_is_not_there_is_said_and_nothing_follows_from_it(project: Path) -> None:

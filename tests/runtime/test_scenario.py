@@ -387,6 +387,24 @@ def test_a_path_that_no_item_and_no_attempt_has_is_refused(place: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("place", "meant"),
+    [
+        ("order/line[3]/pak", "order/line[3]/pack"),
+        ("order/lin[3]/pack:undo", "order/line[3]/pack:undo"),
+        ("order/line[]/pak", "order/line[]/pack"),
+        ("order/buy#2/pey", "order/buy#2/pay"),
+        ("order/buy#2/pey:undo", "order/buy#2/pay:undo"),
+        ("order/pey", "order/pay"),
+        ("order/buy#2/line[3]/pak", "order/line[3]/pack"),
+    ],
+)
+def test_who_misspells_the_path_of_an_item_is_shown_that_of_the_item(place: str, meant: str) -> None:
+    source = Source("s.yaml", f'{{"answers": {{"{place}": {{"unknown": true}}}}}}')
+    [found] = read(source, LOOPS).found
+    assert (found.code, found.hint) == ("FL0373", f"did you mean `{meant}`?")
+
+
+@pytest.mark.parametrize(
     ("path", "kind", "entry"),
     [
         ("order/line[3]/pack", "do", "order/line[3]/pack"),
