@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.soak import examples
 from flowlang.runtime import failpoint
+from flowlang.verify.child import folder_of_memory
 from flowlang.verify.killing import AFTER_ACK, MODES, Harness, Tally, victims
 
 
@@ -41,7 +42,7 @@ def main() -> int:
     if given.list:
         print(json.dumps(list(product(examples.names(), MODES, failpoint.PLACES))))
         return 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=folder_of_memory()) as folder:
         harness = Harness(examples.case(given.case, given.runs), given.mode, Path(folder) / "crash")
         try:
             usual = harness.usual()

@@ -46,6 +46,7 @@ class Proof:
     enough: int = 0
 
 
+@cache
 def proofs() -> dict[str, Proof]:
     """All, in the order in which they are begun."""
     of_examples = list(example_slices())

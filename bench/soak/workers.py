@@ -20,16 +20,10 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.soak.state import Found
-from flowlang.verify.child import forked
+from flowlang.verify.child import folder_of_memory, forked
 
-MEMORY = Path("/dev/shm")
 LOOK = 0.02  # seconds between two looks whether a slice is over
 TAIL = 600  # characters of what a slice wrote to its standard error that are kept when it broke
-
-
-def folder_of_memory() -> Path:
-    """A memory file system where there is one: what a killed process has written stays in it as in any other."""
-    return MEMORY if os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from flowlang.runtime import failpoint
 from flowlang.verify import small
+from flowlang.verify.child import folder_of_memory
 from flowlang.verify.crash import LAYOUTS, Kill, Scene, crash, ledger, points
 from flowlang.verify.listening import events_for
 from flowlang.verify.replay import Broken
@@ -31,8 +33,14 @@ def subject(body: str) -> Subject:
 
 
 @pytest.fixture
-def undone(tmp_path: Path) -> Iterator[Scene]:
-    with ledger(tmp_path, subject(UNDONE), runs=1) as scene:
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=folder_of_memory()) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def undone(folder: Path) -> Iterator[Scene]:
+    with ledger(folder, subject(UNDONE), runs=1) as scene:
         yield scene
 
 
@@ -49,9 +57,9 @@ def test_killed_at_every_pass_of_every_place(layout: str, undone: Scene) -> None
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_killed_at_random_again_and_again(layout: str, tmp_path: Path) -> None:
+def test_killed_at_random_again_and_again(layout: str, folder: Path) -> None:
     kills = calls = 0
-    with ledger(tmp_path, subject(FORKED)) as scene:
+    with ledger(folder, subject(FORKED)) as scene:
         for seed in range(100):
             found = crash(scene, layout, f"random-{seed}", None, random.Random(seed))
             assert found.statuses == ["completed"] * scene.runs
@@ -64,17 +72,17 @@ def test_killed_at_random_again_and_again(layout: str, tmp_path: Path) -> None:
     assert kills >= 34, "a hundred kills, over three layouts"
 
 
-def test_what_fails_is_undone_in_spite_of_kills(tmp_path: Path) -> None:
-    with ledger(tmp_path, subject(A + B + C), failing=("c.act",), runs=2) as scene:
+def test_what_fails_is_undone_in_spite_of_kills(folder: Path) -> None:
+    with ledger(folder, subject(A + B + C), failing=("c.act",), runs=2) as scene:
         for number, place in enumerate(("before-effect", "after-effect", "before-commit", "after-commit")):
             found = crash(scene, "orchestrate", f"fail-{place}", Kill("engine", place, 2 + number))
             assert (found.kills, found.statuses) == (1, ["failed", "failed"])
             assert found.effects == 8  # of each run two done and two undone; a declared error has no effect
 
 
-def test_the_ledger_would_tell(tmp_path: Path) -> None:
+def test_the_ledger_would_tell(folder: Path) -> None:
     """The same checks with a ledger that has lost a line."""
-    with ledger(tmp_path, subject(A), runs=1) as scene:
+    with ledger(folder, subject(A), runs=1) as scene:
         import flowlang.verify.crash as module
 
         whole = module._read
