@@ -14,7 +14,7 @@ from typing import Any
 from bench.soak import examples, recovery
 from bench.soak.state import Found
 from flowlang.contract import Contracts, load
-from flowlang.runtime import failpoint
+from flowlang.runtime import driver, failpoint
 from flowlang.source import Source
 from flowlang.verify import agree, crash, generate, killing, small
 from flowlang.verify.choices import Choices
@@ -209,13 +209,13 @@ SMALL = {
 _APART = {"orchestrate": "orchestrate", "together": "together", "apart": "choreograph"}
 
 
-def crash_slices() -> Iterable[tuple[str, str, str, str]]:
-    """(flow, layout, process, place) of the small flows."""
-    for name, layout in product(SMALL, crash.LAYOUTS):
+def crash_slices() -> Iterable[tuple[str, str, str, str, bool]]:
+    """(flow, layout, process, place, whether commits have a thread) of the small flows."""
+    for name, layout, in_thread in product(SMALL, crash.LAYOUTS, (False, True)):
         for who in crash.victims(_subject(name).prepared, layout):
             for place in failpoint.PLACES:
                 if layout != "orchestrate" or not failpoint.is_of_bus(place):
-                    yield name, layout, who, place
+                    yield name, layout, who, place, in_thread
 
 
 @cache
@@ -224,9 +224,11 @@ def _subject(name: str) -> Subject:
     return Subject(prepared, small.INPUT, events_for(prepared, small.INPUT))
 
 
-def _crashes(slice: tuple[str, str, str, str], folder: Path) -> Found:
+def _crashes(slice: tuple[str, str, str, str, bool], folder: Path) -> Found:
     """One process of a small flow at each pass of one place."""
-    name, layout, who, place = slice
+    name, layout, who, place, in_thread = slice
+    if in_thread:
+        _commit_in_thread()
     points, effects, broken = 0, 0, []
     with crash.ledger(folder, _subject(name), runs=1) as scene:
         try:
@@ -235,7 +237,13 @@ def _crashes(slice: tuple[str, str, str, str], folder: Path) -> Found:
                 effects += found.effects
         except (Broken, AssertionError) as problem:
             broken.append(f"{slice}, pass {points + 1}: {problem}")
-    return {"n": points, "effects": effects, "by": {name: {_APART[layout]: points}}, "broken": broken}
+    title = f"{name}, commits in a thread" if in_thread else name
+    return {"n": points, "effects": effects, "by": {title: {_APART[layout]: points}}, "broken": broken}
+
+
+def _commit_in_thread() -> None:
+    """In this process, which does one slice, and in those that it forks: all commits as where the disk is slow."""
+    driver.SLOW = -1.0
 
 
 # ---------------------------------------------------------------- kills at any moment
@@ -263,6 +271,8 @@ def _kills(slice: tuple[str, str, int], folder: Path) -> Found:
 
 
 def _kills_of_small(name: str, layout: str, seed: int, folder: Path) -> Found:
+    if seed % 2:
+        _commit_in_thread()
     chance, count, broken = random.Random(seed), Counter[str](), []
     its_name = next(other for other, ours in _APART.items() if ours == layout)
     with crash.ledger(folder, _subject(name), runs=3) as scene:
@@ -277,6 +287,6 @@ def _kills_of_small(name: str, layout: str, seed: int, folder: Path) -> Found:
         "n": count["kills"],
         "again": 0,
         "effects": count["effects"],
-        "by": {name: {layout: count["kills"]}},
+        "by": {f"{name}, commits in a thread" if seed % 2 else name: {layout: count["kills"]}},
         "broken": broken,
     }
