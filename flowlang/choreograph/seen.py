@@ -136,6 +136,11 @@ def _bound(row: Row) -> Iterator[str]:
 # ---------------------------------------------------------------- which fields a value has
 
 
+def personal_fields(schema: Schema) -> tuple[Path, ...]:
+    """The innermost personal fields of the values of a schema."""
+    return tuple(path for path, personal in _Shape(schema, schema).leaves() if personal)
+
+
 def fields_of(flow: ir.Flow) -> dict[str, tuple[Field, ...]]:
     """The fields of each value of `flow` by its name, in the order in which the flow gives them."""
     found: dict[str, tuple[Field, ...]] = {}

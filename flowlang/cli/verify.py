@@ -12,6 +12,7 @@ import click
 
 from flowlang.cli.compiled import checked
 from flowlang.cli.given import input_values
+from flowlang.cli.progress import told
 from flowlang.cli.screen import data, talk
 from flowlang.cli.status import DONE, FINDINGS, USAGE, Stop
 from flowlang.compile import kernel
@@ -62,7 +63,7 @@ def verify_command(
     flow = kernel(checked(file, choreograph=True))
     values = _values(flow, input_file, settings, file)
     handlers = None if services is None else of_folder(os.path.abspath(services), flow)
-    plan = Plan(seeds, _kinds(faults), worlds, mutants, handlers)
+    plan = Plan(seeds, _kinds(faults), worlds, mutants, handlers, told)
     verdict = verify(flow, values, plan, talk)
     if verdict.failure is not None:
         where = picture or f"{flow.name}.broken.mmd"
@@ -112,6 +113,11 @@ def text(verdict: Verdict) -> str:
         lines.append(
             f"  looked at      {verdict.replayed:,} journals replayed at a commit, {verdict.ordered:,} pairs of calls in order"
         )
+        if verdict.secrets:
+            lines.append(
+                f"  personal data  a text in its place went through {verdict.secrets:,} histories "
+                f"and is in none of {verdict.lines:,} lines"
+            )
     if verdict.hunts:
         caught = [(one, here) for one, here in verdict.hunts if one.why]
         here = sum(1 for _, on_this in caught if on_this)
@@ -158,6 +164,7 @@ def _as_data(verdict: Verdict) -> dict[str, Any]:
         "faults": dict(verdict.faults),
         "calls": verdict.calls,
         "effects": verdict.effects,
+        "personal": {"histories": verdict.secrets, "lines": verdict.lines},
         "mutants": [
             {"name": one.mutant.name, "caught": bool(one.why), "trials": one.trials, "here": here}
             for one, here in verdict.hunts

@@ -9,6 +9,7 @@ undo is the mirror of do           of a run that is undone no effect is left tha
 every run ends or has a witness    an armed wait or an operator, and not nothing
 timers                             fired once, and never before their time by their owner's clock
 nothing comes too late unseen      an event that came before a wait gave up was offered to it (where all share a clock)
+a secret is kept                   the text that stands for what is personal is in no line that was logged, printed or told
 messages add up                    all that was said was sent and taken in once, or came after the end, or is dead
 replay                             after every commit a journal leads to the state in memory and to the rows on the disk
 """
@@ -45,6 +46,7 @@ class Checks:
     ordered: int = 0
     messages: int = 0
     twins: Twins = field(default_factory=Twins)
+    errors: list[str] = field(default_factory=list, repr=False)  # what was said of them
 
     def begins(self, request: Request) -> None:
         """A call is about to be made."""
@@ -114,6 +116,8 @@ def whole(
         machines = _machines(prepared, mode, read)
         outcome = Schedule(prepared, machines, random.Random(0), dict(input), [], finished=finished).check()
         statuses.append(outcome.status)
+        checks.errors += [message for one in read for message in one.errors]
+        checks.errors += [] if outcome.error is None else [outcome.error.message]
         _witness(store, run, outcome)
         by_hand = _by_hand(store, run)
         _keys(run, outcome, ledger, by_hand)

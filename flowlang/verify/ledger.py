@@ -18,7 +18,6 @@ from flowlang.declared import Operation
 from flowlang.event import Error, Failed, Ok, Result, Unknown, Value
 from flowlang.runtime.ports import Request
 from flowlang.verify.choices import Choices
-from flowlang.verify.outside import answer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +92,13 @@ NO_TROUBLE = Trouble(0, 0, 0, 0, 0)
 
 
 class Outside:
-    """All services of the operations of some flows. `fault` is told of everything that goes wrong."""
+    """All services of the operations of some flows, which answer with variations of `answers`. `fault` is told of everything
+    that goes wrong."""
 
     def __init__(
         self,
         operations: Mapping[tuple[str, str], Operation],
+        answers: Mapping[tuple[str, str], Value],
         choices: Choices,
         trouble: Trouble,
         fault: Callable[[str], None],
@@ -107,7 +108,7 @@ class Outside:
         self.performed: dict[str, Result] = {}
         self.fenced: set[str] = set()
         self._operations = operations
-        self._examples = {name: answer_of(operation) for name, operation in operations.items()}
+        self._examples = answers
         self._choices = choices
         self._trouble = trouble
         self._fault = fault

@@ -13,6 +13,7 @@ from typing import Any
 from flowlang import event, ir
 from flowlang.event import External, Value
 from flowlang.schema import example_of
+from flowlang.verify.canary import planted
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import Freedom, wander
 from flowlang.verify.schedule import Prepared
@@ -24,13 +25,14 @@ WAYS = 12
 def events_for(prepared: Prepared, input: Mapping[str, Value], ways: int = WAYS) -> tuple[External, ...]:
     """One event for each value that a wait of the flow was seen to listen for."""
     types = {one.event.type: one.event for node in ir.walk(prepared.flow.body) for one in _alternatives(node)}
+    examples = {name: planted(type.data, example_of(type.data)) for name, type in types.items()}
     found: dict[tuple[str, str, Any], External] = {}
     for seed in range(ways if types else 0):
         freedom = Freedom(tuple(found.values()), cancel=False)
         for arm in wander(prepared, "orchestrate", input, freedom, Choices(seed)).armed:
             name = arm.type, arm.field, key(arm.value)
             if name not in found:
-                found[name] = _event_for(f"e{len(found) + 1}", arm, example_of(types[arm.type].data))
+                found[name] = _event_for(f"e{len(found) + 1}", arm, examples[arm.type])
     return tuple(found.values())
 
 

@@ -135,6 +135,23 @@ RUNTIME = (
         A + WAIT + B,
         "simulate",
     ),
+    Mutant(
+        "what an operation answers is written to the log",
+        "flowlang.runtime.work",
+        "        driver, call = self._driver, one.call\n        driver.count(part.run, -1)\n",
+        "        driver, call = self._driver, one.call\n        driver.count(part.run, -1)\n"
+        '        __import__("logging").getLogger("flowlang.runtime").info("%s: %s", call.path, results)\n',
+        A,
+        "simulate",
+    ),
+    Mutant(
+        "what is sent to an operation is printed",
+        "flowlang.runtime.work",
+        '        failpoint.hit("before-effect")\n',
+        '        failpoint.hit("before-effect")\n        print(call.path, call.input)\n',
+        A + "step b = b.act(id: id, who: has(a.who) ? a.who : id)",
+        "simulate",
+    ),
 )
 
 CH, OR = ("choreograph",), ("orchestrate",)

@@ -33,7 +33,7 @@ class Broken(AssertionError):
 @dataclass(slots=True)
 class Journal:
     """The inputs of one part so far: `read` of them led to `state`, asked for `calls`, said `sends` (to whom, id), are
-    what was `heard` (ids), and left `timers` (path to time) and `armed` waits."""
+    what was `heard` (ids) and the texts of `errors`, and left `timers` (path to time) and `armed` waits."""
 
     role: str
     run: str
@@ -43,6 +43,7 @@ class Journal:
     calls: Known = field(default_factory=dict)
     sends: list[tuple[str, str]] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     timers: dict[str, int] = field(default_factory=dict)
     armed: list[Armed] = field(default_factory=list)
 
@@ -67,6 +68,10 @@ class Journal:
                 self.timers.pop(input.path, None)
             elif isinstance(input, event.Heard):
                 self.heard.append(input.message.id)
+            elif isinstance(input, event.Settled):
+                self.errors += [result.error.message for result in input.results if not isinstance(result, event.Ok)]
+            elif isinstance(input, event.Stuck):
+                self.errors.append(input.error.message)
             for effect in effects:
                 self._follow(effect)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -29,10 +30,11 @@ from flowlang.runtime.setting import Notice, Setting
 from flowlang.runtime.setting import Outside as Given
 from flowlang.runtime.store import ENGINE, RuntimeRefusal, StoreError
 from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStore, WrongClock, known_share
+from flowlang.verify.canary import carried, leaked, overheard, planted
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.invariants import Checks, offered, whole
 from flowlang.verify.ledger import Ledger, Outside, Trouble
-from flowlang.verify.outside import answer_of, operations_of, step_at
+from flowlang.verify.outside import answer_of, operations_of, step_at, words
 from flowlang.verify.replay import Broken
 from flowlang.verify.rollout import second
 from flowlang.verify.schedule import Prepared, prepare
@@ -55,7 +57,7 @@ class Subject:
     prepared: Prepared
     input: Mapping[str, Value]
     events: Sequence[External] = ()
-    secret: str = ""  # a text of the input that no trace may show
+    shows: Callable[[event.Input], object] = words  # what is told to people of an input that was taken in
     _kept: dict[Any, Any] = field(default_factory=dict)  # a simulation installs a flow again and again
 
     def version(self, number: int) -> Prepared:
@@ -66,6 +68,21 @@ class Subject:
             self._kept[number] = prepare(second(self.prepared.flow))
         found: Prepared = self._kept[number]
         return found
+
+    def answers(self) -> Mapping[tuple[str, str], Value]:
+        """What the operations answer, with the canary in what is personal."""
+        if "answers" not in self._kept:
+            self._kept["answers"] = {
+                name: planted(operation.output, answer_of(operation))
+                for name, operation in operations_of(self.prepared.flow).items()
+            }
+        found: Mapping[tuple[str, str], Value] = self._kept["answers"]
+        return found
+
+    def is_personal(self) -> bool:
+        """Whether the canary is in its input, its events or what is answered to it."""
+        values = (*self.input.values(), *(one.data for one in self.events), *self.answers().values())
+        return any(map(carried, values))
 
     def installation(self, mode: str, number: int = 0) -> Installation:
         """A version as it is installed."""
@@ -90,6 +107,7 @@ class Report:
     effects: int = 0
     checks: Checks = field(default_factory=Checks)
     trace: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list, repr=False)  # lines that were logged, printed or told
     broken: str = ""
 
 
@@ -108,13 +126,23 @@ def simulate(
         await _World(subject, mode, choices, tuple(kinds), clock, disk, services, report).run()
 
     try:
-        run_virtual(main)
+        with (
+            overheard(report.seen) if services is None else nullcontext()
+        ):  # a user's handlers may print what they like
+            run_virtual(main)
+        _kept_secret(report)
     except Stalled as stalled:
         report.broken = report.broken or str(stalled)
     finally:
         failpoint._hooks[:] = failpoint_before
         disk.close()
     return report
+
+
+def _kept_secret(report: Report) -> None:
+    found = leaked((*report.seen, *report.trace, *report.checks.errors))
+    if found and not report.broken:
+        report.broken = f"what is personal can be seen: {found.strip()[:200]}"
 
 
 def shortest(
@@ -164,7 +192,7 @@ class _World:
         if calm and services is None:
             trouble = Trouble(4, 0, 0, 0, 0)
         operations = operations_of(subject.prepared.flow)
-        self.outside = Outside(operations, choices, trouble, self.fault, clock)
+        self.outside = Outside(operations, subject.answers(), choices, trouble, self.fault, clock)
         self.ledger: Ledger = self.outside.ledger
         self.clients: list[asyncio.Task[None]] = []
         self.lives_left = MOST_LIVES
@@ -405,8 +433,6 @@ class _World:
             self.ledger,
             self.report.checks,
         )
-        if self.subject.secret and any(self.subject.secret in line for line in self.report.trace):
-            raise Broken("a secret of the input is in the trace")
 
     # ------------------------------------------------------------ what is noted
 
@@ -564,6 +590,8 @@ class _Process(Watch):
     def _noticed(self, notice: Notice) -> None:
         if notice.input is None:
             self.world.say(f"{self.name}: {notice.run} calls {notice.path} ({notice.kind}, attempt {notice.attempt})")
+        else:
+            self.world.report.seen.append(str(self.world.subject.shows(notice.input)))
 
 
 @dataclass(slots=True)

@@ -19,8 +19,8 @@ from flowlang.source import Source
 SERVICES = ("a", "b", "c")
 INPUT: dict[str, Value] = {"id": "o-1", "n": 1}
 
-_ANY = "{ type: object, additionalProperties: true, properties: { id: { type: string }, n: { type: integer } } }"
-_MADE = "{ type: object, required: [n], properties: { n: { type: integer } } }"
+_ANY = "{ type: object, additionalProperties: true, properties: { id: { type: string }, n: { type: integer }, who: { type: string, x-pii: true } } }"
+_MADE = "{ type: object, required: [n], properties: { n: { type: integer }, who: { type: string, x-pii: true } } }"
 _CONTRACT = """
 service: {service}
 operations:

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flowlang import ir
+from flowlang import event, ir
 from flowlang.event import Value
+from flowlang.verify.canary import in_input
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES, Explored, Freedom, explore
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import Hunt, hunt, hunt_here
+from flowlang.verify.outside import words
 from flowlang.verify.planted import MUTANTS
 from flowlang.verify.schedule import Prepared, prepare
 from flowlang.verify.simulate import KINDS, Services, Subject, shortest, simulate
@@ -30,6 +32,7 @@ class Plan:
     worlds: int = 2_000
     mutants: bool = True
     services: Services | None = None
+    shows: Callable[[event.Input], object] = words  # what is told to people of an input that was taken in
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,8 @@ class Verdict:
     effects: int = 0
     replayed: int = 0
     ordered: int = 0
+    secrets: int = 0  # histories through which a text went that stands for what is personal
+    lines: int = 0  # in which it was looked for
     hunts: list[tuple[Hunt, bool]] = field(default_factory=list)  # and whether it was found on this very flow
     failure: Failure | None = None
     empty: str = ""  # why a pass would prove nothing
@@ -71,12 +76,14 @@ def verify(
     """Try everything of the plan with one flow; stops at the first promise that is broken. `told` hears how far it is."""
     verdict = Verdict(flow.name)
     prepared = prepare(flow)
+    if plan.services is None:  # a user's handlers may know what they do with what they are given
+        input = in_input(flow, input)
     events = events_for(prepared, input)
     told(f"exploring {flow.name}")
     _explore(verdict, prepared, input, Freedom(events), plan)
     if verdict.failure is None:
         told(f"simulating {2 * plan.seeds} histories")
-        _simulate(verdict, Subject(prepared, input, events), plan)
+        _simulate(verdict, Subject(prepared, input, events, plan.shows), plan)
     if verdict.failure is None and plan.mutants:
         told(f"planting {len(MUTANTS)} mistakes")
         _hunt(verdict, flow, input)
@@ -93,6 +100,7 @@ def _explore(verdict: Verdict, prepared: Prepared, input: Mapping[str, Value], f
 
 
 def _simulate(verdict: Verdict, subject: Subject, plan: Plan) -> None:
+    is_personal = plan.services is None and subject.is_personal()
     for seed in range(plan.seeds):
         for mode in MODES:
             choices = Choices(seed)
@@ -104,6 +112,8 @@ def _simulate(verdict: Verdict, subject: Subject, plan: Plan) -> None:
             verdict.effects += found.effects
             verdict.replayed += found.checks.replayed
             verdict.ordered += found.checks.ordered
+            verdict.secrets += is_personal
+            verdict.lines += len(found.seen) if is_personal else 0
             if found.broken:
                 if plan.services is None:
                     _, found = shortest(subject, mode, choices.draws, plan.kinds)

@@ -92,6 +92,34 @@ def test_it_tells_what_was_tried_and_that_nothing_was_broken(project: Path, caps
     assert said.endswith("no promise was broken\n")
 
 
+def personal(project: Path) -> None:
+    """What is charged for is personal."""
+    (project / "shop.yaml").write_text(
+        CONTRACT.replace("{ id: { type: string }", "{ id: { type: string, x-pii: true }", 1)
+    )
+    (project / "bank.yaml").write_text(
+        OTHER.replace(
+            "properties: { n: { type: integer }",
+            "properties: { n: { type: integer }, iban: { type: string, x-pii: true }",
+        )
+    )
+
+
+def test_what_is_personal_goes_through_and_is_seen_nowhere(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "buy.flow", "--seeds", "5", "--no-mutants"]) == 0
+    assert "personal data" not in capsys.readouterr().out
+    personal(project)
+    assert main(["verify", "buy.flow", "--seeds", "5", "--no-mutants"]) == 0
+    assert "a text in its place went through 10 histories and is in none of " in capsys.readouterr().out
+
+
+def test_what_is_personal_and_can_be_seen_is_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    personal(project)
+    with planted(next(mutant for mutant in MUTANTS if mutant.name.endswith("written to the log"))):
+        assert main(["verify", "buy.flow", "--no-mutants"]) == 1
+    assert "what is personal can be seen: buy/second: (Ok(value={'n': " in capsys.readouterr().out
+
+
 def test_the_same_as_one_object(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", "buy.flow", "--seeds", "10", "--no-mutants", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -38,7 +38,7 @@ EXPECTED = {  # every kind of fault, and in which it may be looked for
 def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
     faults: Counter[str] = Counter()
     statuses: Counter[str] = Counter()
-    effects = replayed = ordered = 0
+    effects = replayed = ordered = lines = 0
     for number in range(FLOWS):
         one = subject((SEED * CHUNKS + chunk) * FLOWS + number)
         for seed in range(number * SEEDS, (number + 1) * SEEDS):
@@ -52,9 +52,10 @@ def test_whatever_goes_wrong_no_promise_is_broken(chunk: int) -> None:
                 effects += found.effects
                 replayed += found.checks.replayed
                 ordered += found.checks.ordered
+                lines += len(found.seen) if one.is_personal() else 0
     print(f"FLOWLANG_SEED={SEED} chunk {chunk}: {dict(statuses)}, {dict(faults)}, {effects} effects")
     assert set(faults) >= EXPECTED, EXPECTED - set(faults)
-    assert effects > 100 and replayed > 100 and ordered > 100
+    assert effects > 100 and replayed > 100 and ordered > 100 and lines > 100
     for mode in MODES:
         for status in ("completed", "failed", "cancelled"):
             assert statuses[f"{mode} {status}"] > 0
