@@ -82,6 +82,10 @@ def _alone(one: Read, flows: Flows) -> list[Diagnostic]:
         misread = [each.span for each in found if isinstance(each, STAND_INS)]
         wrong = alone(one.flow, one.contracts, flows)
         found += [each for each in wrong if not any(_begins_in(each.span, span) for span in misread)]
+    elif one.rest is not None and one.sound:
+        from flowlang.check.partly import partly  # most flows can be read
+
+        found += partly(one.rest, one.contracts, one.found)
     return found
 
 

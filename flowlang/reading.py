@@ -43,7 +43,7 @@ class Reader(Protocol):
 @dataclass(slots=True)
 class Read:
     """A file with a flow, its contracts, and where the flows that it uses stand, by name. `sound` says that all it names
-    could be read, so that what is not there is not there."""
+    could be read, so that what is not there is not there. `rest` is what could be read of a flow that is None."""
 
     source: Source
     flow: tree.Flow | None
@@ -52,6 +52,12 @@ class Read:
     uses: list[tuple[tree.Text, Source]] = field(default_factory=list)
     flows: dict[str, Source] = field(default_factory=dict)
     sound: bool = True
+    rest: tree.Flow | None = None
+
+    @property
+    def tree(self) -> tree.Flow | None:
+        """What was read, as a whole or in parts."""
+        return self.flow or self.rest
 
     @property
     def name(self) -> str:
@@ -68,15 +74,18 @@ def read(sources: Sequence[Source], reader: Reader) -> list[Read]:
     for source in todo:  # grows on the way
         flow, problems = language.parse(source)
         one = found[source] = Read(source, flow, list(problems))
-        if flow is None:
+        one.rest = language.rest_of(source) if flow is None else None
+        if one.tree is None:
             continue
         files = tuple(each for _, each in _files(one, "contracts", reader))
         if files not in loaded:
             loaded[files] = contract.load(files, reader.read)
         one.contracts, wrong = loaded[files]
-        one.uses = [(pattern, given.get(used.name, used)) for pattern, used in _files(one, "flows", reader)]
         one.found += wrong
         one.sound = one.sound and not wrong
+        if flow is None:
+            continue
+        one.uses = [(pattern, given.get(used.name, used)) for pattern, used in _files(one, "flows", reader)]
         todo += dict.fromkeys(used for _, used in one.uses if used not in todo)
     for one in found.values():
         one.flows = {found[used].name: used for _, used in one.uses if used is not one.source}
@@ -87,10 +96,10 @@ def read(sources: Sequence[Source], reader: Reader) -> list[Read]:
 
 def _files(one: Read, kind: str, reader: Reader) -> list[tuple[tree.Text, Source]]:
     """The files that a flow uses, each once, in the order of their names."""
-    assert one.flow is not None
+    assert one.tree is not None
     sources: dict[str, tuple[tree.Text, Source]] = {}
     before = len(one.found)
-    for pattern in (pattern for use in one.flow.uses if use.kind == kind for pattern in use.patterns):
+    for pattern in (pattern for use in one.tree.uses if use.kind == kind for pattern in use.patterns):
         beside = pattern.span.source
         names = reader.find(pattern.value, beside)
         if isinstance(names, Refusal):

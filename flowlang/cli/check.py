@@ -12,7 +12,7 @@ from flowlang.cli.compiled import told
 from flowlang.cli.files import Project, opened, project_of
 from flowlang.cli.screen import colour, data, talk
 from flowlang.cli.status import DONE, FINDINGS
-from flowlang.compile import fronts, travelling
+from flowlang.compile import every, fronts, travelling
 from flowlang.diagnostic import Diagnostic
 from flowlang.source import Source
 
@@ -40,7 +40,7 @@ def check(files: Sequence[str], mode: str | None, strict: bool, layout: str) -> 
     Ends with 0 when there is no error, else with 1; with --strict a warning is enough.
     """
     choreograph = mode == "choreograph"
-    found = findings(files, choreograph=choreograph)
+    found, unread = _found(files, choreograph=choreograph)
     match layout:
         case "json":
             data(render.json(found, choreograph=choreograph))
@@ -49,6 +49,8 @@ def check(files: Sequence[str], mode: str | None, strict: bool, layout: str) -> 
         case _:
             data(render.text(found, colour=colour(sys.stdout), choreograph=choreograph))
     talk(render.summary(found, choreograph=choreograph))
+    for name in unread:
+        talk(f"note: `{name}` could not be read as a whole; what its lost parts have to do with was not checked")
     bad = {"error", "warning"} if strict else {"error"}
     return FINDINGS if any(render.severity(one, choreograph=choreograph) in bad for one in found) else DONE
 
@@ -56,9 +58,15 @@ def check(files: Sequence[str], mode: str | None, strict: bool, layout: str) -> 
 def findings(files: Sequence[str], *, choreograph: bool) -> list[Diagnostic]:
     """Everything that is wrong with `files`, with the flows that they use, and with all of them together; a file that
     several of them use is complained about once."""
+    return _found(files, choreograph=choreograph)[0]
+
+
+def _found(files: Sequence[str], *, choreograph: bool) -> tuple[list[Diagnostic], list[str]]:
+    """The findings, and the names of the flows that could not be read as a whole."""
     projects: dict[str, Project] = {}
     sources: dict[str, list[Source]] = {}
     found: list[Diagnostic] = []
+    unread: dict[str, None] = {}
     for name in dict.fromkeys(files):
         source = opened(name)
         if isinstance(source, Diagnostic):
@@ -72,4 +80,5 @@ def findings(files: Sequence[str], *, choreograph: bool) -> list[Diagnostic]:
         whole = fronts(given, projects[root])
         also = [one for front in whole for one in travelling(front)] if choreograph else []
         found += told(whole, choreograph=choreograph, also=also)
-    return found
+        unread |= {one.source.name: None for front in whole for one in every(front) if one.flow is None}
+    return found, list(unread)

@@ -16,3 +16,12 @@ def parse(source: Source) -> tuple[tree.Flow | None, list[Diagnostic]]:
     from flowlang.language import text
 
     return text.parse(source)
+
+
+def rest_of(source: Source) -> tree.Flow | None:
+    """What could be read of a flow's text that has syntax errors; None of a twin in YAML."""
+    if source.name.endswith((".yaml", ".yml")):
+        return None
+    from flowlang.language import text
+
+    return text.rest_of(source)

@@ -40,6 +40,15 @@ def read(found: Tokens) -> tree.Flow | None:
     return flow
 
 
+def rest_of(source: Source) -> tree.Flow | None:
+    """What could be read of a flow with syntax errors, where nothing before its body is broken: parts are missing in it."""
+    found = tokens(source)
+    rest: tree.Flow | None = _run(found, "flow", partly=True)
+    if rest is None or any(one.span.start <= rest.name.span.end for one in found.findings):
+        return None
+    return rest
+
+
 def parse_expression(source: Source, start: int, end: int) -> tuple[Expr | None, list[Diagnostic]]:
     """The expression that stands from `start` to `end` of `source`, with spans in `source`."""
     expr: Expr | None
@@ -57,8 +66,8 @@ def parse_part(symbol: str, source: Source, start: int, end: int) -> tuple[Any, 
     return part, found.findings
 
 
-def _run(found: Tokens, start: str) -> Any:
-    """What the tokens mean when read from the start symbol `start`, or None."""
+def _run(found: Tokens, start: str, *, partly: bool = False) -> Any:
+    """What the tokens mean when read from the start symbol `start`, or None; with `partly` also what is not whole."""
     if found.stopped or _nests_too_deep(found):
         return None
     tables = automaton()
@@ -107,7 +116,7 @@ def _run(found: Tokens, start: str) -> Any:
             firsts.append(first)
             continue
         elif kind == 0:
-            return values[-1] if recovery.whole and not build.too_deep else None
+            return values[-1] if (recovery.whole or partly) and not build.too_deep else None
         elif kind == brace and recovery.strays and recovery.is_stray(stack):
             after = recovery.resume(stack, place + 1)
         else:

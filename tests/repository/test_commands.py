@@ -363,6 +363,20 @@ def test_every_code_has_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert [code for code in codes if main(["explain", code]) != 0] == []
 
 
+def test_a_syntax_error_does_not_hide_the_rest(order: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil(order)
+    spoil(order, "key order.id", "key order.")
+    contract = order.parent / "contracts" / "risk.yaml"
+    contract.write_text(contract.read_text(encoding="utf-8").replace("operations:", "operatoins:"), encoding="utf-8")
+    assert main(["check", str(order), "--format", "json"]) == 1
+    said = capsys.readouterr()
+    assert {one["code"] for one in json.loads(said.out)} >= {"FL0132", "FL0330"}
+    assert "`" + str(order) + "` could not be read as a whole" in said.err
+    contract.write_text(contract.read_text(encoding="utf-8").replace("operatoins:", "operations:"), encoding="utf-8")
+    assert main(["check", str(order), "--format", "json"]) == 1
+    assert [one["code"] for one in json.loads(capsys.readouterr().out)] == ["FL0132", "FL0302"]
+
+
 # ---------------------------------------------------------------- graph, plan, compile
 
 
