@@ -47,7 +47,7 @@ ENDINGS = {
 )
 def graph(file: str, output: str | None, layout: str | None, subject: str) -> int:
     """Draw a flow: services as colours, compensations as dashed edges."""
-    chosen = layout or _by_ending(output)
+    chosen = layout or by_ending(output)
     if chosen in ("png", "pdf") and output is None and sys.stdout.isatty():
         raise Stop(USAGE, f"a {chosen.upper()} is nothing for a terminal; say where it goes with -o FILE")
     picture = _pictured(file, subject)
@@ -73,7 +73,8 @@ def _pictured(file: str, subject: str) -> Picture:
     return draw_services(made.flow, made.tables)
 
 
-def _by_ending(output: str | None) -> str:
+def by_ending(output: str | None) -> str:
+    """The format that the name of an output says; DOT on stdout. Raises Stop."""
     if output is None or output == "-":
         return "dot"
     ending = PurePath(output).suffix.lower()

@@ -1,6 +1,6 @@
 r"""A picture as DOT, the language of Graphviz.
 
-Nothing that a user wrote can be more than text. Names of nodes are our own (`n1`); every text goes through `_text` or
+Nothing that a user wrote can be more than text. Names of nodes are our own (`n1`); every text goes through `dot_text` or
 `_tooltip`, which leave Graphviz nothing to interpret: `&` begins an entity even in plain labels, a backslash begins an
 escape (`\N`, `\G`, `\l`), and `<...>` would be markup. Tooltips are unescaped twice, so their backslashes are doubled twice.
 
@@ -75,7 +75,7 @@ def to_dot(picture: Picture) -> str:
     picture, so that it is its id in an SVG too."""
     graph = graphviz.Digraph(
         graph_attr={
-            "label": _text("\n".join([*fitted(picture.title, 70, 2), *fitted(picture.doc, 90, 3), "\u00a0"])),
+            "label": dot_text("\n".join([*fitted(picture.title, 70, 2), *fitted(picture.doc, 90, 3), "\u00a0"])),
             "tooltip": _tooltip("\n".join([picture.title, picture.doc]).strip()),
             "labelloc": "t",
             "fontname": FONT,
@@ -131,7 +131,7 @@ def _inside(
             frame.attr(
                 label=_lined([*fitted(inner.label, 40, 1), *fitted(inner.detail, 44, 2)]),
                 tooltip=_tooltip(inner.tooltip),
-                id=_text(inner.id),
+                id=dot_text(inner.id),
                 labeljust="l",
                 labelloc="t",
                 fontsize="11",
@@ -151,7 +151,7 @@ def _framed(frame: Scope, picture: Picture) -> dict[str, str]:
 
 def _lined(lines: list[str]) -> str:
     """Lines that begin at the left border."""
-    return "".join(f"{_text(line)}\\l" for line in lines)
+    return "".join(f"{dot_text(line)}\\l" for line in lines)
 
 
 def _node(graph: graphviz.Digraph, node: Node, picture: Picture, names: dict[str, str]) -> None:
@@ -163,7 +163,7 @@ def _node(graph: graphviz.Digraph, node: Node, picture: Picture, names: dict[str
     graph.node(
         names[node.id],
         _label(node),
-        id=_text(node.id),
+        id=dot_text(node.id),
         tooltip=_tooltip(node.tooltip or node.label),
         **{"class": node.kind},
         **look,
@@ -183,7 +183,7 @@ def _label(node: Node) -> str:
         if node.detail:
             slots = f"{{{{{slots}}}|{node.detail}}}"
         return cast(str, graphviz.nohtml(slots))  # otherwise `<p0>` is taken for markup
-    return _text("\n".join(_lines(node)))
+    return dot_text("\n".join(_lines(node)))
 
 
 def _lines(node: Node) -> list[str]:
@@ -217,11 +217,11 @@ def _edge(graph: graphviz.Digraph, edge: Edge, names: dict[str, str], frames: di
         tail, head = f"{tail}:w", f"{head}:w"
     look = dict(ARROWS[edge.kind])
     if edge.label:
-        look["label"] = _text("\n".join(f"\u00a0{line}\u00a0" for line in fitted(edge.label, 24, 3)))
+        look["label"] = dot_text("\n".join(f"\u00a0{line}\u00a0" for line in fitted(edge.label, 24, 3)))
     words = _tooltip(edge.tooltip or edge.label or f"{edge.source} -> {edge.target}")
     if edge.scope:
         look["ltail"] = frames[edge.scope]
-    graph.edge(tail, head, id=_text(edge.id), edgetooltip=words, labeltooltip=words, **{"class": edge.kind}, **look)
+    graph.edge(tail, head, id=dot_text(edge.id), edgetooltip=words, labeltooltip=words, **{"class": edge.kind}, **look)
 
 
 def _legend(graph: graphviz.Digraph, picture: Picture, names: dict[str, str]) -> None:
@@ -244,8 +244,8 @@ def _legend(graph: graphviz.Digraph, picture: Picture, names: dict[str, str]) ->
 def _service(row: graphviz.Digraph, service: str, position: int) -> None:
     row.node(
         f"s{position + 1}",
-        _text("\n".join(fitted(service, 22, 1))),
-        id=_text(f"@{service}"),
+        dot_text("\n".join(fitted(service, 22, 1))),
+        id=dot_text(f"@{service}"),
         tooltip=_tooltip(f"service {service}"),
         shape="box",
         style="filled",
@@ -258,7 +258,7 @@ def _service(row: graphviz.Digraph, service: str, position: int) -> None:
     )
 
 
-def _text(text: str) -> str:
+def dot_text(text: str) -> str:
     """`text` so that Graphviz writes just that."""
     return _escaped(text, "\\\\")
 

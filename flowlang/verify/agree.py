@@ -124,7 +124,7 @@ def run(prepared: Prepared, mode: str, seed: int, tally: Tally, odds: Odds = USU
         TypeError,
         AttributeError,
     ) as wrong:  # Disagreement and IllegalOracle too
-        return f"{type(wrong).__name__}: {wrong}"
+        return "\n".join([f"{type(wrong).__name__}: {wrong}", *getattr(wrong, "__notes__", ())])
     tally.runs[f"{mode} {outcome.status}"] += 1
     tally.seen.update({f"{mode} {what}" for what in seen(prepared.flow, outcome, machine.oracle())})
     return None

@@ -27,7 +27,16 @@ from flowlang.declared import Operation
 from flowlang.event import Effect, External, Input, Value
 from flowlang.verify.choices import Choices
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
-from flowlang.verify.schedule import START, Choreographed, Mode, Orchestrated, Prepared, Schedule, comparable
+from flowlang.verify.schedule import (
+    START,
+    Choreographed,
+    Disagreement,
+    Mode,
+    Orchestrated,
+    Prepared,
+    Schedule,
+    comparable,
+)
 from flowlang.verify.states import alike, clone, key
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
@@ -176,6 +185,7 @@ class _Search:
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     fed: list[tuple[str, Input]] = field(default_factory=list)  # by what is happening now
+    said_by: dict[str, str] = field(default_factory=dict)  # which role says each message, by its id
 
     def run(self) -> Explored:
         first = self.begin()
@@ -260,11 +270,13 @@ class _Search:
             same = role, key(input)
             if same not in different:
                 different.add(same)
-                yield f"{role} takes in {words(input)}", partial(self.deliver, number=number)
+                said = self.said_by.get(input.message.id) if isinstance(input, event.Heard) else None
+                whose = f" from {said}" if said else ""
+                yield f"{role} takes in {words(input)}{whose}", partial(self.deliver, number=number)
         for role, path, kind in sorted(world.calls):
             yield from self.results(world, role, path, kind)
         for role, path in sorted(world.timers):
-            yield f"the timer of {path} is due", partial(self.fire, role=role, path=path)
+            yield f"the timer of {path}{self.at(role)} is due", partial(self.fire, role=role, path=path)
         for number, coming in enumerate(world.coming):
             yield f"event {coming.id} ({coming.type}) arrives", partial(self.arrive, number=number)
         for number, (_, call) in enumerate(world.stuck):
@@ -290,11 +302,15 @@ class _Search:
             outs.append(("is not tried", (event.Failed(event.Error("", "", path)),)))
         for said, results in outs:
             yield (
-                f"call {path}{undo_word(kind)} {said}",
+                f"call {path}{undo_word(kind)}{self.at(role)} {said}",
                 partial(self.settle, name=(role, path, kind), results=results),
             )
         if self.freedom.stuck and (role, path, kind) not in world.retried:
-            yield f"call {path}{undo_word(kind)} is stuck", partial(self.stick, name=(role, path, kind))
+            yield f"call {path}{undo_word(kind)}{self.at(role)} is stuck", partial(self.stick, name=(role, path, kind))
+
+    def at(self, role: str) -> str:
+        """Where something happens, in words; the engine is alone."""
+        return "" if self.mode == "orchestrate" else f" at {role}"
 
     # ------------------------------------------------------------ it happens
 
@@ -398,6 +414,7 @@ class _Search:
             case event.Took(_, id):
                 world.kept = [kept for kept in world.kept if kept.id != id]
             case event.Send(to, message):
+                self.said_by[message.id] = role
                 world.ready.append((to, event.Heard(START, message)))
             case event.Finish():
                 world.finished += 1
@@ -455,4 +472,4 @@ def _key(mode: Mode, role: str) -> int:
 
 
 def _reason(wrong: Exception) -> str:
-    return str(wrong) if isinstance(wrong, _Broken) else f"{type(wrong).__name__}: {wrong}"
+    return str(wrong) if isinstance(wrong, _Broken | Disagreement) else f"{type(wrong).__name__}: {wrong}"

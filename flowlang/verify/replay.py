@@ -101,9 +101,10 @@ def journal(store: SqliteStore, part: PartRow) -> Journal:
 
 @dataclass(slots=True)
 class Twins:
-    """The journals of all parts of a history, read as they grow."""
+    """The journals of all parts of a history, read as they grow; `said_by` is which role said each message, by its id."""
 
     known: dict[tuple[str, str], Journal] = field(default_factory=dict)
+    said_by: dict[str, str] = field(default_factory=dict)
 
     def after(self, store: SqliteStore, parts: Mapping[tuple[str, str], Part], touched: set[tuple[str, str]]) -> int:
         """After a commit: the journals of the parts that took something in lead to what is in memory and on the disk; how
@@ -117,7 +118,9 @@ class Twins:
                 row = store.part(role, run)
                 assert row is not None, f"{role} takes in what is of no run"
                 twin = self.known[role, run] = journal(store, row)
+            before = len(twin.sends)
             twin.read_on(store)
+            self.said_by |= {id: role for _, id in twin.sends[before:]}
             if not alike(twin.state, part.state):
                 raise Broken(f"the journal of {role} does not lead to its state")
             if part.status not in OVER:

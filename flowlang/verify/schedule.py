@@ -355,7 +355,9 @@ class Schedule:
             raise Disagreement(f"{got.status}, and finished {self.finished} times")
         meant = denote(self.prepared.flow, self.input, oracle, self.prepared.link)
         if comparable(got) != comparable(meant):
-            raise Disagreement(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
+            wrong = Disagreement("; ".join(differences(got, meant)))
+            wrong.add_note(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
+            raise wrong
         used = oracle.used()
         if len(used) != len(set(used)):
             raise Disagreement(f"one event satisfied two waits: {used}")
@@ -367,6 +369,46 @@ def comparable(outcome: Outcome) -> object:
     earlier = closure(outcome.calls)
     calls = [(c.id, c.service, c.operation, c.input, c.result, c.reason, earlier[c.id]) for c in outcome.calls]
     return outcome.status, outcome.output, outcome.error, outcome.residue, calls, outcome.events
+
+
+def differences(got: Outcome, meant: Outcome) -> list[str]:
+    """What is different in an outcome from what its flow means, in words."""
+    found = []
+    for name in ("status", "output", "error", "residue", "events"):
+        is_, should = getattr(got, name), getattr(meant, name)
+        if is_ != should:
+            found.append(f"its {name} is {_said(is_)}, and its flow means {_said(should)}")
+    made, wanted = ({call.id: call for call in outcome.calls} for outcome in (got, meant))
+    found += [f"{_called(id)} was called, and its flow means that it is not" for id in made if id not in wanted]
+    found += [f"{_called(id)} was not called, and its flow means that it is" for id in wanted if id not in made]
+    earlier, before = closure(got.calls), closure(meant.calls)
+    for id in [id for id in made if id in wanted]:
+        for name in ("input", "result", "reason", "service", "operation"):
+            is_, should = getattr(made[id], name), getattr(wanted[id], name)
+            if is_ != should:
+                found.append(f"the {name} of {_called(id)} is {_said(is_)}, and its flow means {_said(should)}")
+        if earlier[id] != before[id]:
+            is_, should = (", ".join(sorted(map(_called, ids))) or "nothing" for ids in (earlier[id], before[id]))
+            found.append(f"{_called(id)} follows {is_}, and its flow means {should}")
+    return found or ["its calls are in another order than its flow means"]
+
+
+def _called(id: EffectId) -> str:
+    return f"{id.path}{':undo' if id.kind == 'undo' else ''}"
+
+
+def _said(value: object) -> str:
+    match value:
+        case event.Error(name=name):
+            return name
+        case event.Reason(kind=kind, error=error):
+            return kind if error is None else f"{kind} ({error.name})"
+        case None | () | "":
+            return "none"
+        case str():
+            return value
+        case _:
+            return repr(value)
 
 
 def closure(calls: tuple[Called, ...]) -> dict[EffectId, frozenset[EffectId]]:

@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flowlang import event
+from flowlang import codec, event
 from flowlang.event import Error, External, Ok, Result, Value
 from flowlang.runtime import desk, failpoint
 from flowlang.runtime.clock import Stalled, VirtualClock, run_virtual
@@ -34,7 +34,7 @@ from flowlang.verify.canary import carried, leaked, overheard, planted
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.invariants import Checks, offered, whole
 from flowlang.verify.ledger import Ledger, Outside, Trouble
-from flowlang.verify.outside import answer_of, operations_of, step_at, words
+from flowlang.verify.outside import answer_of, operations_of, step_at, undo_word, words
 from flowlang.verify.replay import Broken
 from flowlang.verify.rollout import second
 from flowlang.verify.schedule import Prepared, prepare
@@ -562,12 +562,16 @@ class _Process(Watch):
         world.commits += 1
         if world.commits > MOST_COMMITS:
             raise Broken("it goes round and round")
+        checks = world.report.checks
+        try:
+            if self.driver is not None and store.appended:
+                touched = {(role, run) for role, run, *_ in store.appended}
+                checks.replayed += checks.twins.after(store, self.driver.parts, touched)
+        finally:
+            for role, run, id, _, body in store.appended:
+                world.say(f"{role.lstrip('@')} takes in {_taken(id, body)} of {run}{self._whose(id)}")
         for role, run, id, at, body in store.appended:
-            world.say(f"{self.name}: {run} {role} {id if not id.startswith('resolved') else 'resolved'}")
-            world.report.checks.took(role, run, id, at, body)
-        if self.driver is not None and store.appended:
-            touched = {(role, run) for role, run, *_ in store.appended}
-            world.report.checks.replayed += world.report.checks.twins.after(store, self.driver.parts, touched)
+            checks.took(role, run, id, at, body)
         for other in world.processes if store.wrote else ():
             if other is not self and other.driver is not None and other.ready and not other.will_look:
                 other.will_look = True
@@ -582,6 +586,11 @@ class _Process(Watch):
             driver.do(driver.bus.look)
             _HERE.reset(token)
 
+    def _whose(self, id: str) -> str:
+        """Who said a message, in words."""
+        said = self.world.report.checks.twins.said_by.get(id)
+        return f" from {said}" if said else ""
+
     # ------------------------------------------------------------ calls
 
     def _caller(self, setting: Setting) -> Caller:
@@ -589,7 +598,9 @@ class _Process(Watch):
 
     def _noticed(self, notice: Notice) -> None:
         if notice.input is None:
-            self.world.say(f"{self.name}: {notice.run} calls {notice.path} ({notice.kind}, attempt {notice.attempt})")
+            again = f", attempt {notice.attempt}" if notice.attempt > 1 else ""
+            path = notice.path + undo_word(notice.kind)
+            self.world.say(f"{notice.role.lstrip('@')} calls {path} of {notice.run}{again}")
         else:
             self.world.report.seen.append(str(self.world.subject.shows(notice.input)))
 
@@ -619,6 +630,20 @@ class _Calls:
             world.fault("lost answer")
             return event.Unknown(Error("Unavailable", "nothing came back", request.path))
         return result
+
+
+def _taken(id: str, body: str) -> str:
+    """An input that is on the disk, in words. Most say by their id what they are."""
+    word, _, rest = id.partition(":")
+    match word:
+        case "done" | "stuck":
+            kind, _, place = rest.partition(":")
+            path = place.rpartition(":")[0]
+            return f"{'the result' if word == 'done' else 'the failure'} of {path}{undo_word(kind)}"
+        case "fired":
+            return f"the timer of {rest.rpartition(':')[0]}"
+        case _:
+            return words(codec.load_input(body))
 
 
 def _pass(place: str) -> None:

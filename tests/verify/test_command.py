@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from flowlang.cli.main import main
+from flowlang.cli.verify import text
 from flowlang.verify.mutants import planted
 from flowlang.verify.planted import MUTANTS
+from flowlang.verify.sequence import numbered, to_dot
+from flowlang.verify.verify import Verdict
 
 CONTRACT = """
 service: shop
@@ -132,10 +137,64 @@ def test_a_broken_promise_is_a_numbered_list_and_a_picture(project: Path, capsys
     with planted(mistake):
         assert main(["verify", "buy.flow", "--no-mutants"]) == 1
     said = capsys.readouterr().out
-    assert "a promise was broken (choreograph, in every order in which it can go): Disagreement" in said
-    assert "  1. the run starts\n  2. call buy/first ends unknown\n  3. call buy/first:undo is ok\n" in said
-    picture = (project / "buy.broken.mmd").read_text()
-    assert picture.startswith("sequenceDiagram\n") and picture.count("Note over") >= 3
+    assert (
+        "a promise was broken (choreograph, found by trying every order): its status is cancelled, and its flow means failed;"
+        in said
+    )
+    assert said.endswith(
+        "  1. the run starts\n"
+        "  2. call buy/first at shop ends unknown\n"
+        "  3. call buy/first:undo at shop is ok\n"
+        "  4. bank takes in `buy.closed` from shop\n"
+        "  5. at the end\n"
+    )
+    texts = [
+        "".join(one.itertext()) for one in ElementTree.parse(project / "buy.broken.svg").iter() if "text" in one.tag
+    ]
+    assert [one for one in texts if one in ("outside", "shop", "bank")] == ["outside", "shop", "bank"]
+    assert {"1. the run starts", "2. call buy/first ends unknown", "4. takes in `buy.closed`"} <= set(texts)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins", "arrow"),
+    [
+        ("a.mmd", "sequenceDiagram\n  participant p0 as outside\n", "p1->>p2: 4. takes in "),
+        ("a.dot", "digraph schedule {", "l1_4 -> l2_4"),
+    ],
+)
+def test_the_picture_takes_the_form_of_its_name(
+    name: str, begins: str, arrow: str, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mistake = next(mutant for mutant in MUTANTS if mutant.name == "a gone that forgets the reason of its undo")
+    with planted(mistake):
+        assert main(["verify", "buy.flow", "--no-mutants", "--graph", name]) == 1
+    drawn = (project / name).read_text()
+    assert drawn.startswith(begins) and arrow in drawn
+    assert not (project / "buy.broken.svg").exists()
+
+
+def test_a_picture_that_has_no_form_is_refused_before_anything_is_tried(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", "buy.flow", "--graph", "picture.xyz"]) == 2
+    assert "does not say its format" in capsys.readouterr().err
+    assert main(["verify", "buy.flow", "--seeds", "2", "--no-mutants", "--graph", "a.svg"]) == 0
+    assert "so there is no picture" in capsys.readouterr().err and not (project / "a.svg").exists()
+
+
+@pytest.mark.parametrize("wide", [80, 120])
+def test_a_verdict_fits_the_screen(wide: int) -> None:
+    verdict = Verdict("buy", histories=3, faults=Counter({f"fault number {number}": 10 for number in range(30)}))
+    verdict.statuses["completed"] = verdict.effects = 3
+    said = text(verdict, wide)
+    assert max(map(len, said.splitlines())) <= wide < max(map(len, text(verdict, 1_000).splitlines()))
+
+
+def test_a_long_schedule_is_drawn_from_where_it_matters() -> None:
+    lines = [f"{number:>9} shop takes in the start of r{number}" for number in range(500)]
+    assert len(numbered(lines).splitlines()) == 500
+    assert "350 events before these" in to_dot(lines, "long") and to_dot(lines, "long").count("takes in") == 150
+    assert numbered(["      3000 a calls f/x of r1"]) == "  1. 3\u00a0s  a calls f/x of r1"
 
 
 def test_a_pass_in_which_nothing_happened_is_none(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
