@@ -105,10 +105,11 @@ def merged(one: Any, other: Any) -> Any:
 
 
 def read(file: Path) -> dict[str, Row]:
-    """All rows of a file, or none where there is no file."""
+    """All rows of a file that tell of which slices they are, or none where there is no file."""
     if not file.exists():
         return {}
-    return {name: _row(row) for name, row in json.loads(file.read_text(encoding="utf-8")).items()}
+    rows = json.loads(file.read_text(encoding="utf-8")).items()
+    return {name: _row(row) for name, row in rows if "plan" in row}
 
 
 def write(file: Path, rows: Mapping[str, Row]) -> None:

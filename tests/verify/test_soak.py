@@ -84,6 +84,11 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
     assert state.read(tmp_path / "s") == rows
 
 
+def test_a_row_that_does_not_tell_its_slices_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "s").write_text('{"kills": {"n": 402, "broken": []}}')
+    assert state.read(tmp_path / "s") == {}
+
+
 def test_points_of_examples_are_all_and_distinct() -> None:
     slices = list(example_slices())
     assert len(slices) == len(set(slices))
