@@ -46,28 +46,28 @@ class Fleet:
         self._driver = driver
         self._durability = durability
         self._crash = crash
-        self._children: dict[str, Process] = {}
+        self.children: dict[str, Process] = {}
         self._watches: list[asyncio.Task[None]] = []
-        self._stopping = False
+        self.stopping = False
 
     async def start(self, services: Iterable[str]) -> None:
         """See to it that each of these services has a process."""
         for service in services:
-            if service not in self._children:
-                self._children[service] = await self._launch(service, first=True)
+            if service not in self.children:
+                self.children[service] = await self._launch(service, first=True)
                 self._watches.append(asyncio.create_task(self._watch(service)))
 
     def pids(self) -> dict[str, int]:
         """The process of each service."""
-        return {service: child.pid for service, child in self._children.items()}
+        return {service: child.pid for service, child in self.children.items()}
 
     async def stop(self) -> None:
         """Ask all processes to end what is under way, and wait until they are gone."""
-        self._stopping = True
-        for child in self._children.values():
+        self.stopping = True
+        for child in self.children.values():
             if child.returncode is None:
                 child.send_signal(signal.SIGTERM)
-        for child in self._children.values():
+        for child in self.children.values():
             try:
                 await asyncio.wait_for(child.wait(), PATIENCE)
             except TimeoutError:
@@ -107,9 +107,9 @@ class Fleet:
     async def _watch(self, service: str) -> None:
         """Start a service anew whenever it is killed."""
         while True:
-            status = await self._children[service].wait()
-            if self._stopping:
+            status = await self.children[service].wait()
+            if self.stopping:
                 return
             if status >= 0:
                 return self._driver.fail(ServiceDied(service, status))
-            self._children[service] = await self._launch(service, first=False)
+            self.children[service] = await self._launch(service, first=False)
