@@ -71,7 +71,7 @@ def _new_id(store: SqliteStore) -> str:
     """An id that grows with time, so that the rows of new runs lie side by side: wherever they go in a large store, they go
     to few pages. Twelve digits: the time in steps of 16 ms, and twelve bits by chance."""
     while True:
-        fresh = (time.time_ns() // 1_000_000 - EPOCH >> 4 << 12) + secrets.randbelow(4096)
+        fresh = (time.time_ns() // 1_000_000 - EPOCH >> 4 << 12) + secrets.randbits(12)
         _LAST[0] = max(fresh, _LAST[0] + 1)
         id = f"{_LAST[0]:012x}"
         if not store.is_known(id):

@@ -204,11 +204,11 @@ class _Search:
             for said, act in acts:
                 after = world.copy()
                 self.fed = []
+                self.found.steps += 1
                 try:
                     act(after)
                 except (_Broken, AssertionError, KeyError, ValueError) as wrong:
                     return self.broke(world.last, said, wrong)
-                self.found.steps += 1
                 after.last = _Past(said, tuple(self.fed), world.last)
                 name = after.key()
                 if name not in seen:
