@@ -40,12 +40,11 @@ class EventType:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """How a step is undone: an operation and its input, evaluated when the step ended. `needs_result` says that the input
-    reads the step's own result. `policy` is the compensation's own: its time limit, and whether it may be sent again."""
+    """How a step is undone: an operation and its input, evaluated when the step ended. `policy` is the
+    compensation's own: its time limit, and whether it may be sent again."""
 
     operation: Operation
     input: Expression
-    needs_result: bool
     policy: Policy
 
 

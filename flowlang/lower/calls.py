@@ -9,7 +9,6 @@ from flowlang import ir
 from flowlang.contract import OperationEntry, schema_for
 from flowlang.declared import Schema, Undo
 from flowlang.event import UNDO_BACKOFF_MAX, UNDO_BACKOFF_MIN, UNDO_LIMIT, Policy
-from flowlang.expression.names import free_names
 from flowlang.expression.tree import Entry, Expr, Expression, Literal, MapOf, Select
 from flowlang.language import tree
 from flowlang.lower.ends import returns
@@ -27,7 +26,7 @@ def lower_step(lowering: Lowering, step: tree.Step, path: str, place: Place) -> 
     # A step of a compensation block is an undoing itself, and is not undone.
     if isinstance(step.undo, tree.UndoBy) and place.firm.kind != "undo":
         by, given = _compensation(lowering, step.undo.call)
-        undo = Undo(by.operation, given, lowering.names.of(step.name.text) in free_names(given.tree), _undo_policy(by))
+        undo = Undo(by.operation, given, _undo_policy(by))
     return ir.Step(
         path,
         lowering.names.of(step.name.text),

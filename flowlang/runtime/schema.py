@@ -10,7 +10,7 @@ drives a part holds in memory; two who drive one part would write one `seq` twic
 from __future__ import annotations
 
 APPLICATION = 0x666C6F77  # "flow"
-VERSION = 2
+VERSION = 3
 
 SCHEMA = """
 CREATE TABLE flows(seq INTEGER PRIMARY KEY AUTOINCREMENT, hash TEXT NOT NULL, mode TEXT NOT NULL, name TEXT NOT NULL,

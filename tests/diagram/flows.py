@@ -35,7 +35,7 @@ def event(type: str, service: str = "orders") -> EventType:
 
 
 def step(path: str, called: str, undo: str = "", doc: str | None = None, input: str = "{ id: order.id }") -> ir.Step:
-    undoing = Undo(operation(undo), expr("{ id: order.id }"), False, Policy()) if undo else None
+    undoing = Undo(operation(undo), expr("{ id: order.id }"), Policy()) if undo else None
     name = path.rpartition("/")[2]
     return ir.Step(path, name, operation(called), expr(input), Policy(), undoing, not undo, doc=doc)
 

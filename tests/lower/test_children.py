@@ -37,7 +37,7 @@ def test_paths_and_names_begin_with_those_of_the_step() -> None:
     assert charge.name == "p/charge"
     # the variable of a macro is no name of the flow
     assert charge.input.text == "{ n: p/order.items.map(order, order.n).size() }"
-    assert charge.undo is not None and charge.undo.needs_result
+    assert charge.undo is not None and charge.undo.input.text == "{ n: p/charge.n }"
     assert (race.alternatives[0].bind, race.alternatives[0].value.text) == ("p/e", "p/order.id")
     assert ir.from_data(ir.to_data(whole)) == whole
 

@@ -49,7 +49,7 @@ def text(value: str) -> Expression:
 
 def step(name: str, does: Operation, undo: Operation | None = None, flow: str = "order") -> ir.Step:
     """A step that hands over the flow's parameter `order`, and `{}` to its compensation."""
-    undone = None if undo is None else Undo(undo, empty(), False, Policy())
+    undone = None if undo is None else Undo(undo, empty(), Policy())
     return ir.Step(f"{flow}/{name}", name, does, ref("order"), Policy(), undone, False)
 
 
