@@ -109,6 +109,22 @@ def owner_of(path: str, role: str = "") -> Owner | None:
         os.close(file)
 
 
+def left_by(path: str, role: str = "") -> int:
+    """The process that was ended while it held the store at `path`, or one role in it, and so could not let go; 0 where the
+    last one has let go, or somebody holds it."""
+    try:
+        file = os.open(_name(path, role), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return 0
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return _read(file).pid
+    except OSError:
+        return 0
+    finally:
+        os.close(file)
+
+
 def _name(path: str, role: str) -> str:
     path = os.path.realpath(path)  # a store reached through a link is the same store
     return f"{path}.{role}.lock" if role else f"{path}.lock"

@@ -1,8 +1,10 @@
 """Each service as a process of the operating system: started, watched, started again when it is killed, stopped.
 
 The parent knows the processes and nothing of what they say to each other; they meet in the store, on the bus. A child
-whose parent dies sees its input end, and goes. A child that was killed is started anew and goes on from its journal; one
-that gives up by itself (it can't read the store, its handlers are broken) would give up again, so that ends the engine.
+whose parent dies sees its input end, and goes. A child that was killed, or whose handler has ended the process, is started
+anew and goes on from its journal: the attempt is counted, so a handler that always does so comes to an end like one that
+always fails. A child that gives up by itself (it can't read the store, its handlers are broken) would give up again, so that
+ends the engine; it has let go of the lock of its role, which nobody can do who is ended from outside.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flowlang
-from flowlang.runtime import failpoint
+from flowlang.runtime import failpoint, lock
 from flowlang.runtime.setting import Crash
 from flowlang.runtime.store import StoreError
 
@@ -105,11 +107,12 @@ class Fleet:
         )
 
     async def _watch(self, service: str) -> None:
-        """Start a service anew whenever it is killed."""
+        """Start a service anew whenever it is killed, or a handler of it ends the process."""
         while True:
-            status = await self.children[service].wait()
+            child = self.children[service]
+            status = await child.wait()
             if self.stopping:
                 return
-            if status >= 0:
+            if status >= 0 and lock.left_by(self._driver.store.path, service) != child.pid:
                 return self._driver.fail(ServiceDied(service, status))
             self.children[service] = await self._launch(service, first=False)

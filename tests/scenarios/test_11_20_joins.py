@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowlang import codec, event
-from flowlang.runtime import desk
+from flowlang.runtime import desk, lock
 from flowlang.runtime.bus import Bus
 from flowlang.runtime.clock import VirtualClock, run_virtual
 from flowlang.runtime.engine import install
+from flowlang.runtime.lock import StoreOwned
 from flowlang.runtime.running import running
 from flowlang.runtime.setting import Outside
+from flowlang.runtime.sqlite import open_store
 from flowlang.verify import small
 from flowlang.verify.adapters import Disk, Watch
 from flowlang.verify.choices import Choices
@@ -60,6 +63,17 @@ def test_11_of_two_drivers_that_take_in_the_same_thing_one_wins_and_the_other_do
         disk.close()
 
     run_virtual(main)
+
+
+def test_11_a_role_of_a_store_has_one_process(tmp_path: Path) -> None:
+    path = str(tmp_path / "s.db")
+    open_store(path).close()
+    held = lock.take(path, "a")
+    with pytest.raises(StoreOwned):
+        lock.take(path, "a")
+    lock.take(path, "b").release()
+    held.release()
+    lock.take(path, "a").release()
 
 
 @pytest.mark.parametrize("body", [BOTH, f"fork {{ {A} {B} }} join any ", f"{A} commit {B}"])

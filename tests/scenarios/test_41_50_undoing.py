@@ -12,6 +12,11 @@ from flowlang.language.text import parse
 from flowlang.lower import lower
 from flowlang.runtime.ports import Request
 from flowlang.source import Source
+from flowlang.verify import small
+from flowlang.verify.choices import Choices
+from flowlang.verify.explore import Freedom, explore
+from flowlang.verify.schedule import prepare
+from flowlang.verify.simulate import Subject, simulate
 from tests.modes.play import ANY, CONTRACT, SERVICES, UNKNOWN, calls, failing, follows
 from tests.runtime.fakes import Ledger, unknown
 from tests.scenarios.stage import A, B, C, D, Stage, crashes, drive, play, says, unchanged
@@ -151,6 +156,16 @@ def test_48_a_parent_that_fails_long_after_a_child_flow_undoes_the_child(mode: s
     assert outcome.status == "failed"
     assert calls(outcome) == ["a failed", "d ok", "p/b ok", "p/b:undo ok", "p/c ok", "p/c:undo ok"]
     assert follows(outcome, "p/b:undo", "p/c:undo")
+
+
+def test_48_in_every_order_a_child_that_was_ok_is_undone_with_its_parent(mode: str) -> None:
+    kernel = with_child(
+        f"step p = flow.pay(id: id, m: 4) {A} fail Odd", f"flow pay(id: string, m: int) {{ owner b {B} }} "
+    )
+    found = explore(prepare(kernel), mode, small.INPUT, Freedom(cancel=False))
+    assert found.broken is None and found.complete and set(found.ends) == {"failed"}
+    outcome = simulate(Subject(prepare(kernel), small.INPUT), mode, Choices(draws=()), ())
+    assert (outcome.statuses, outcome.effects) == (("failed",), 4), "the child's step and our own, both undone"
 
 
 def with_child(body: str, child: str) -> ir.Flow:

@@ -1,9 +1,8 @@
-"""Rows 51 to 60 (but 55): versions, names, keys, handlers that misbehave, and stores that are not to be had."""
+"""Rows 51 to 60: versions, names, keys, handlers that misbehave, and stores that are not to be had."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import apsw
 import pytest
 
-from flowlang.event import Ok, Result
+from flowlang.event import Ok, Policy, Result
+from flowlang.lifecycle import FORGIVEN
 from flowlang.runtime import view
 from flowlang.runtime.callers import SERVICES, callers
 from flowlang.runtime.clock import VirtualClock, run_virtual
@@ -103,6 +103,28 @@ def test_54_a_start_that_is_repeated_is_the_same_run_or_a_conflict(mode: str) ->
     drive(A, mode, main)
 
 
+def test_55_a_store_from_an_old_backup_repeats_keys_and_no_effects(mode: str, tmp_path: Path) -> None:
+    """The services of one machine have one file, so they go back together, and what they do again they do under the same keys."""
+    path, ledger = tmp_path / "s.db", Ledger(says())
+
+    async def until(stage: Stage, status: str) -> None:
+        await stage.begin()
+        await stage.engine.resume()
+        if status == "completed":
+            await stage.engine.send("b.told", {"id": "o-1", "n": 1}, id="e1")
+        assert await stage.engine.until("r1") == status
+
+    body = A + WAITS + B
+    drive(body, mode, lambda stage: until(stage, "waits"), ledger, path)
+    backup = path.read_bytes()
+    drive(body, mode, lambda stage: until(stage, "completed"), ledger, path)
+    for left in tmp_path.glob("s.db-*"):
+        left.unlink()
+    path.write_bytes(backup)
+    drive(body, mode, lambda stage: until(stage, "completed"), ledger, path)
+    assert sorted(ledger.by_key().values()) == [1, 2], "the step after the wait, again under its key"
+
+
 def test_56_an_interrupting_event_before_its_scope_is_kept_and_interrupts_at_entry(mode: str) -> None:
     body = f'{A} scope s {{ {B} }} on event "b.told" as e where e.id == id -> {{ {C} }} {D}'
     player = play(mode, body, held=("a", "b"))
@@ -176,17 +198,54 @@ def test_58_a_handler_that_does_not_come_back_has_timed_out(mode: str, how: str,
 
 
 def test_58_a_handler_that_ends_the_process_is_recovered_like_a_crash(mode: str, tmp_path: Path) -> None:
-    folder = tmp_path / "services"
-    folder.mkdir()
-    bad = '    note(call)\n    if call.attempt == 1:\n        os._exit(9)\n    return {"paymentId": "p"}'
-    good = '    note(call)\n    return {"paymentId": "p"}'
-    assert good in kills.HANDLERS
-    (folder / "handlers.py").write_text(kills.HANDLERS.replace(good, bad))
+    folder = ends_its_process(tmp_path, "if call.attempt == 1:\n        os._exit(9)")
     for expected in (9, 9, 0):  # two steps charge
         status, _ = kills.finish(kills.start(tmp_path, folder, mode))
         assert status == expected
     kills.check_completed(tmp_path, folder)
-    assert sys.executable
+
+
+def test_58_a_caller_that_never_comes_back_is_given_up(mode: str) -> None:
+    ledger = Ledger()
+    ledger.gate = asyncio.Event()
+
+    async def main(stage: Stage) -> None:
+        await stage.begin()
+        assert await stage.engine.until("r1", follow=True) == "failed"
+
+    drive("step a = a.act(id: id) { compensate none timeout 2s }", mode, main, ledger)
+    assert [request.attempt for request in ledger.calls] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("status", [0, 1, 9])
+def test_58_a_handler_that_ends_the_process_of_its_service_is_recovered_while_the_engine_lives_on(
+    status: int, tmp_path: Path
+) -> None:
+    folder = ends_its_process(tmp_path, f"if call.attempt == 1:\n        os._exit({status})")
+    assert kills.finish(kills.start(tmp_path, folder, "choreograph", "processes")) == (0, "completed")
+    kills.check_completed(tmp_path, folder)
+    charged = [key for path, _, key in kills.calls(folder) if path == "order/charge"]
+    assert len(charged) == 2 and len(set(charged)) == 1, (
+        "the attempt that ended it was counted, and made again under its key"
+    )
+
+
+def test_58_a_handler_that_always_ends_its_process_has_no_result(tmp_path: Path) -> None:
+    folder = ends_its_process(tmp_path, "os._exit(1)")
+    assert kills.finish(kills.start(tmp_path, folder, "choreograph", "processes")) == (0, "failed")
+    made = [(path, kind) for path, kind, _ in kills.calls(folder)]
+    attempts = 1 + Policy().limit + FORGIVEN  # so many lost attempts don't count
+    assert made == [*[("order/charge", "do")] * attempts, ("order/charge", "undo")], "unknown, so it is undone"
+
+
+def ends_its_process(tmp_path: Path, how: str) -> Path:
+    """The folder of handlers whose charge ends its process when it has noted the call."""
+    folder = tmp_path / "services"
+    folder.mkdir()
+    good = '    note(call)\n    return {"paymentId": "p"}'
+    assert good in kills.HANDLERS
+    (folder / "handlers.py").write_text(kills.HANDLERS.replace(good, f"    note(call)\n    {how}\n{good[15:]}"))
+    return folder
 
 
 # ---------------------------------------------------------------- the store

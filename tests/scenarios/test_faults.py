@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from flowlang.event import External
 from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES
@@ -76,34 +75,3 @@ def test_scenario(row: Row, mode: str) -> None:
         if faults[row.fault] >= row.times:
             break
     assert faults[row.fault] >= row.times and effects > 0
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_scenario_31_one_event_and_the_waits_of_two_runs(mode: str) -> None:
-    """The contract says `to: all`: both runs take it."""
-    prepared = prepare(small.kernel(small.whole(WAIT + A)))
-    event = External("e1", "b.told", "", {"id": "o-1", "n": 1})
-    both = 0
-    for seed in range(300):
-        found = simulate(Subject(prepared, small.INPUT, (event,)), mode, Choices(seed), ())
-        assert not found.broken
-        both += found.statuses == ("completed", "completed")
-        if both:
-            break
-    assert both > 0
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_scenario_39_a_closed_run_receives_a_late_event(mode: str) -> None:
-    prepared = prepare(small.kernel(small.whole(A)))
-    event = External("e1", "b.told", "", {"id": "o-1", "n": 1})
-    text = small.whole(f'{A} wait for event "b.told" as e where e.id == id within 1m else {{ }}')
-    prepared = prepare(small.kernel(text))
-    late = 0
-    for seed in range(60):
-        found = simulate(Subject(prepared, small.INPUT, (event,)), mode, Choices(seed), ("client",))
-        assert not found.broken
-        fired = next((n for n, line in enumerate(found.trace) if "fired:" in line), None)
-        sent = next((n for n, line in enumerate(found.trace) if "event e1 is sent" in line), None)
-        late += fired is not None and sent is not None and sent > fired
-    assert late > 0
