@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """`old` stands once in `module` and becomes `new`. `flow` is the body of a flow over the services a, b and c on which
-    `how` (`explore` or `simulate`) finds it in one of the `modes`."""
+    `how` (`explore` or `simulate`) finds it in one of the `modes`. With `says`, it is the promise that a part of this text is
+    about that is seen to be broken: so each of them has a mistake that proves that it bites."""
 
     name: str
     module: str
@@ -20,6 +21,7 @@ class Mutant:
     stuck: bool = False
     cancel: bool = True
     unknown: bool = True
+    says: str = ""
 
 
 A, B, C = (f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}\n" for s in "abc")
@@ -42,6 +44,7 @@ RUNTIME = (
         A + B + C,
         "simulate",
         ("choreograph",),
+        says="was sent and never taken in",
     ),
     Mutant(
         "a message is acknowledged before it is taken in",
@@ -68,6 +71,7 @@ RUNTIME = (
         "if not self._heap or self._heap[0][0] > driver.now() + 60_000:",
         A + WAIT + B,
         "simulate",
+        says="early",
     ),
     Mutant(
         "an attempt that is not counted before it is made",
@@ -76,6 +80,7 @@ RUNTIME = (
         "        begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)\n        begun = replace(begun, item=replace(begun.item, attempts=one.row.item.attempts))\n",
         A + B,
         "simulate",
+        says="was called 2 times and counted 1",
     ),
     Mutant(
         "an unknown result takes the next key",
@@ -92,6 +97,7 @@ RUNTIME = (
         '            if one.state == "running":\n                continue\n                self._follow',
         A + B,
         "simulate",
+        says="stranded",
     ),
     Mutant(
         "an inbox that forgets when the process dies",
@@ -101,6 +107,7 @@ RUNTIME = (
         A + B + C,
         "simulate",
         ("choreograph",),
+        says="took one input in twice",
     ),
     Mutant(
         "a cancel that overtook the start is thrown away",
@@ -110,6 +117,7 @@ RUNTIME = (
         A + B + C,
         "simulate",
         ("choreograph",),
+        says="the cancel of r1 was accepted and is lost",
     ),
     Mutant(
         "an event that came before its wait is not offered",
@@ -118,6 +126,7 @@ RUNTIME = (
         "        pass",
         A + WAIT + B,
         "simulate",
+        says="is not offered to it",
     ),
     Mutant(
         "timers are forgotten when the process dies",
@@ -126,6 +135,7 @@ RUNTIME = (
         "                pass\n            for said",
         A + WAIT + B,
         "simulate",
+        says="nobody watches the timer",
     ),
     Mutant(
         "a run goes on under the newest version of its flow",
@@ -136,6 +146,53 @@ RUNTIME = (
         "simulate",
     ),
     Mutant(
+        "a timer that was stopped stays on the disk",
+        "flowlang.runtime.driver",
+        "                self.store.stop_timer(part.role, part.run, path)\n",
+        "                pass\n",
+        A + WAIT + B,
+        "simulate",
+        says="and its journal leaves {}",
+    ),
+    Mutant(
+        "a wait that is over listens on",
+        "flowlang.runtime.driver",
+        "                self.store.disarm(part.role, part.run, path)\n",
+        "                pass\n",
+        A + WAIT + B,
+        "simulate",
+        says="and its journal leaves []",
+    ),
+    Mutant(
+        "an event that a wait took is not in its journal",
+        "flowlang.runtime.driver",
+        "        self.store.append(part.role,",
+        "        id.startswith('arrived') or self.store.append(part.role,",
+        A + WAIT + B,
+        "simulate",
+        says="does not lead to its state",
+    ),
+    Mutant(
+        "a call is taken for done before it is answered",
+        "flowlang.runtime.work",
+        "            answer = asyncio.ensure_future(caller.call(request))\n",
+        "            answer = asyncio.ensure_future(caller.call(request))\n"
+        "            driver.do(partial(self._ended, part, one, attempt, Ok({'n': 1})))\n",
+        A + B,
+        "simulate",
+        says="begins before small/a (do), which it follows",
+    ),
+    Mutant(
+        "an event that nobody waits for yet is thrown away",
+        "flowlang.runtime.waiting",
+        "        driver.drain()\n        waiting = {",
+        "        driver.drain()\n        driver.store.takers(external.id) or driver.store.erase_event(external.id)\n"
+        "        waiting = {",
+        A + WAIT + B,
+        "simulate",
+        says="event e1 was accepted and is lost",
+    ),
+    Mutant(
         "what an operation answers is written to the log",
         "flowlang.runtime.work",
         "        driver, call = self._driver, one.call\n        driver.count(part.run, -1)\n",
@@ -143,6 +200,7 @@ RUNTIME = (
         '        __import__("logging").getLogger("flowlang.runtime").info("%s: %s", call.path, results)\n',
         A,
         "simulate",
+        says="what is personal can be seen",
     ),
     Mutant(
         "what is sent to an operation is printed",
@@ -151,6 +209,7 @@ RUNTIME = (
         '        failpoint.hit("before-effect")\n        print(call.path, call.input)\n',
         A + "step b = b.act(id: id, who: has(a.who) ? a.who : id)",
         "simulate",
+        says="what is personal can be seen",
     ),
 )
 
@@ -285,6 +344,7 @@ UNDOING = (
         "step a = a.act(id: id) { compensate a.undo(id: id) retry 2 on No }\nfail Odd",
         "simulate",
         CH,
+        says="the effect of small/a is left",
     ),
     Mutant(
         "a step of a sequence is left when the one behind it fails",
@@ -421,6 +481,7 @@ HINTS = (
         f"fork {{ branch x {{ step r = a.act(id: id) fail Odd }} {B} {C} }} join all or cancel",
         "simulate",
         OR,
+        says="begins after its result was recorded",
     ),
     Mutant(
         "two waits that consume one event",

@@ -17,6 +17,7 @@ def test_is_caught(mutant: Mutant) -> None:
     found = hunt(mutant)
     print(f"{mutant.name}: {found.trials} {'histories' if mutant.how == 'simulate' else 'steps'}: {found.why[:200]}")
     assert found.why, f"it got away in {found.trials} trials"
+    assert mutant.says in found.why, "another promise was seen to be broken"
     assert found.schedule, "nothing shows how"
 
 
