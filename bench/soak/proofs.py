@@ -14,7 +14,7 @@ from typing import Any
 from bench.soak import examples, recovery
 from bench.soak.state import Found
 from flowlang.contract import Contracts, load
-from flowlang.runtime import driver, failpoint
+from flowlang.runtime import failpoint, turns
 from flowlang.source import Source
 from flowlang.verify import agree, crash, generate, killing, small
 from flowlang.verify.choices import Choices
@@ -243,7 +243,7 @@ def _crashes(slice: tuple[str, str, str, str, bool], folder: Path) -> Found:
 
 def _commit_in_thread() -> None:
     """In this process, which does one slice, and in those that it forks: all commits as where the disk is slow."""
-    driver.SLOW = -1.0
+    turns.SLOW = -1.0
 
 
 # ---------------------------------------------------------------- kills at any moment

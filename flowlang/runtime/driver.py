@@ -1,10 +1,8 @@
 """One driver for both modes: it folds inputs into states, makes what follows durable, and only then lets it happen.
 
-Everything happens in *turns*. A turn gathers what one pass of the event loop brought (results, messages, commands,
-timers), feeds it to the machines, writes journal and intents in one transaction, commits, and then releases the effects:
-calls begin, messages leave. So nothing outside ever happens whose intent is not on the disk, and one commit serves
-many runs. Where the disk is slow, the commit happens in a thread, and the loop goes on with what is under way meanwhile; the
-next turn begins when the commit is over. The state of a run is a fold over its journal and is kept in memory only; to recover is to fold again.
+Everything happens in turns (see `turns`). A turn feeds what has come (results, messages, commands, timers) to the machines,
+writes journal and intents, and lets the effects go once they are on the disk: calls begin, messages leave. The state of a run is a fold over its journal and is kept
+in memory only; to recover is to fold again.
 
 What a machine wants is carried out by four helpers that share the turn: `work` (calls), `waiting` (external events),
 `timers`, and `bus` (messages between services).
@@ -12,37 +10,29 @@ What a machine wants is carried out by four helpers that share the turn: `work` 
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
 from flowlang import codec, event
 from flowlang.event import Effect, Input
 from flowlang.lifecycle import OVER, run_after
-from flowlang.runtime import failpoint
 from flowlang.runtime.bus import Bus
 from flowlang.runtime.calls import Known, Open, note, recorded, with_rows
-from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.programs import Gate, Share, State, gate_of
 from flowlang.runtime.setting import Notice, Outside
-from flowlang.runtime.sqlite import MEMORY, SqliteStore
+from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import ListenRow, PartRow, Recorded, RunRow, TimerRow
 from flowlang.runtime.timers import Timers
+from flowlang.runtime.turns import Turns
 from flowlang.runtime.waiting import Waiting
 from flowlang.runtime.work import Work
 
-T = TypeVar("T")
-
 BATCH = 256  # timers and inputs that one turn takes, so that a flood of them holds up nobody else
 CATCH_UP = 64  # parts that one turn looks at after a restart
-SLOW = 0.003  # seconds of a commit above which it has a thread, so that the loop goes on; below it, changing threads costs more
 KEPT_PARTS = 2_000  # parts without work that stay in memory
 FINISH_MOVES = {"completed": "complete", "failed": "fail", "cancelled": "cancel"}
 
@@ -73,15 +63,12 @@ class Part:
         return True
 
 
-class Driver:
+class Driver(Turns):
     """Drives the parts that `roles` have in the runs of one store. Use it inside a running event loop."""
 
     def __init__(self, store: SqliteStore, roles: tuple[str, ...], outside: Outside) -> None:
-        self.store = store
+        super().__init__(store, outside)
         self.roles = set(roles)
-        self.outside = outside
-        self.clock = outside.clock
-        self.failure: BaseException | None = None
         self.parts: dict[tuple[str, str], Part] = {}
         self.listens: dict[str, ListenRow] = store.listens()
         self.gates: dict[str, list[Gate]] = {}
@@ -91,118 +78,21 @@ class Driver:
         self.whole: dict[str, Mapping[str, str]] = {}  # runs whose parts of our roles are all in memory; their options
         self.everything = False  # whether all runs are taken up
         self.shares_bus = False  # whether other processes put things on the bus for our roles
-        self.exact = (
-            False  # whether others live on the store: which parts are asleep must be true, what is new be learnt
-        )
+        self.exact = False  # whether others live on the store: what is asleep must be true, what is new be learnt
         self.direct = True  # whether what our roles say to each other is heard in the turn that says it
         self.stopping = False
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)
         self.timers = Timers(self)
-        self._loop = asyncio.get_running_loop()
         self._shares: dict[tuple[str, str, str], Share] = {}
         self._newest = 0  # what the store calls the newest flow that we have learnt
-        self._todo: deque[Callable[[], object]] = deque()
-        self._inner: deque[Callable[[], object]] = deque()
-        self._released: list[Callable[[], object]] = []
-        self._draining = False
-        self._scheduled = False
-        self._may_commit_apart = isinstance(self.clock, SystemClock) and store.path != MEMORY
-        self.is_committing = False  # in a thread, while the loop goes on
-        self._has_more = False  # something for a turn after that
         self._room = KEPT_PARTS
         self._behind: dict[tuple[str, str], None] = {}  # parts that are not looked at yet after all was taken up
         self._kept: dict[tuple[str, str, str], dict[str, Caller]] = {}
-        self._watchers: dict[str, list[Callable[[], bool]]] = {"": []}
-        self._touched: set[str] = set()
-        self._answers: dict[
-            asyncio.Future[Any], None
-        ] = {}  # in the order of asking, in which they are told of a failure
         self.learn()
 
-    # ------------------------------------------------------------ turns
-
-    def schedule(self) -> None:
-        """See to it that there is a turn soon."""
-        if self.is_committing:
-            self._has_more = True
-        elif not self._scheduled and self.failure is None:
-            self._scheduled = True
-            self._loop.call_soon(self._turn)
-
-    def do(self, act: Callable[[], object]) -> None:
-        """Let `act` be a part of the next turn."""
-        self._todo.append(act)
-        self.schedule()
-
-    def then(self, act: Callable[[], object]) -> None:
-        """Let `act` follow within this turn, before anything else comes in."""
-        self._inner.append(act)
-
-    def release(self, act: Callable[[], object]) -> None:
-        """Let `act` happen once this turn is committed."""
-        self._released.append(act)
-
-    def at(self, due: int, act: Callable[[], object]) -> None:
-        """Let `act` be part of a turn at `due` or later."""
-        left = due - self.clock.now()
-        if left <= 0:
-            return self.do(act)
-        self._loop.call_later(self.clock.nap(left), self.at, due, act)
-
-    async def submit(self, act: Callable[[], T]) -> T:
-        """What `act` returns or raises inside a turn, after its commit. A refusal must be raised before `act` writes."""
-        answer: asyncio.Future[T] = self._future()
-
-        def carry_out() -> None:
-            try:
-                result = act()
-            except self.outside.refusals as refusal:
-                problem = refusal  # the name of an except clause ends with it
-                return self.release(lambda: None if answer.done() else answer.set_exception(problem))
-            self.release(lambda: None if answer.done() else answer.set_result(result))
-
-        self.do(carry_out)
-        return await answer
-
-    async def until(self, condition: Callable[[], T | None], run: str = "") -> T:
-        """The first thing but None that `condition` says; it is asked after each turn, or after those in which something of
-        one run came to rest."""
-        answer: asyncio.Future[T] = self._future()
-
-        def look() -> bool:
-            found = None if answer.done() else condition()
-            if found is not None:
-                answer.set_result(found)
-            return answer.done()
-
-        if not look():
-            self._watchers.setdefault(run, []).append(look)
-        return await answer
-
-    def _future(self) -> asyncio.Future[Any]:
-        """A future that fails when the driver does."""
-        if self.failure is not None:
-            raise self.failure
-        answer: asyncio.Future[Any] = self._loop.create_future()
-        self._answers[answer] = None
-        answer.add_done_callback(self._answers.pop)
-        return answer
-
-    def look_again(self) -> None:
-        """Ask all conditions anew: something changed outside of a turn."""
-        self._look(tuple(self._watchers))
-
-    def _look(self, runs: Iterable[str]) -> None:
-        for run in runs:
-            watchers = self._watchers.get(run)
-            if watchers:
-                watchers = [look for look in watchers if not look()]
-                if watchers or not run:
-                    self._watchers[run] = watchers
-                else:
-                    del self._watchers[run]
+    # ------------------------------------------------------------ what a turn does
 
     def idle(self) -> bool:
         """Whether nothing at all is in progress here but calls and timers."""
@@ -216,67 +106,6 @@ class Driver:
         else:
             self.live.pop(run, None)
             self._touched.add(run)
-
-    def fail(self, problem: BaseException) -> None:
-        """Stop for good: whoever waits is told, and what is on the disk is true."""
-        if self.failure is None:
-            self.failure = problem
-        for answer in tuple(self._answers):
-            if not answer.done():
-                answer.set_exception(self.failure)
-
-    def _turn(self) -> None:
-        self._scheduled = False
-        if self.is_committing:
-            self._has_more = True
-        if self.is_committing or self.failure is not None:
-            return
-        try:
-            self.store.begin()
-            self._gather()
-            failpoint.hit("before-commit")
-            if self._may_commit_apart and self.store.commit_time > SLOW:
-                self.is_committing = True
-                return self.store.commit_apart().add_done_callback(self._committed_apart)
-            self.store.commit()
-        except BaseException as problem:
-            self._forget_turn(problem)
-            if not isinstance(problem, Exception):
-                raise
-            return
-        self._committed()
-
-    def _forget_turn(self, problem: BaseException) -> None:
-        """A turn that is not on the disk has not been."""
-        self._released.clear()
-        self.fail(problem)
-        self.store.rollback()
-
-    def _committed_apart(self, commit: Future[None]) -> None:
-        """In the committing thread: a commit has ended there. A closed loop: the engine has ended meanwhile."""
-        with suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._is_back, commit)
-
-    def _is_back(self, commit: Future[None]) -> None:
-        self.is_committing = False
-        problem = commit.exception()
-        if problem is not None:
-            return self._forget_turn(problem)
-        if self.failure is None:
-            self._committed()
-        if self._has_more:
-            self._has_more = False
-            self.schedule()
-
-    def _committed(self) -> None:
-        """A turn is on the disk: what it wants may happen."""
-        try:
-            failpoint.hit("after-commit")
-            self._let_go()
-            touched, self._touched = self._touched, set()
-            self._look(("", *touched))
-        except Exception as problem:  # a bug of ours; whoever waits must not wait for ever
-            self.fail(problem)
 
     def _gather(self) -> None:
         """Everything that this turn does: first what came from outside, then timers, so that an event that was there in
@@ -297,17 +126,6 @@ class Driver:
             self.drain()
         if self._todo or self.bus.pending() or (self._behind and self.work.has_room()):
             self.schedule()
-
-    def drain(self) -> None:
-        """Do what follows from what was just fed, before anything else comes in."""
-        if self._draining:
-            return  # whoever drains comes to it
-        self._draining = True
-        try:
-            while self._inner:
-                self._inner.popleft()()
-        finally:
-            self._draining = False
 
     def _let_go(self) -> None:
         released, self._released = self._released, []

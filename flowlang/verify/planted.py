@@ -30,7 +30,7 @@ WAIT = 'wait for event "b.told" as e where e.id == id within 5m else fail Late\n
 RUNTIME = (
     Mutant(
         "an effect is let go before the commit",
-        "flowlang.runtime.driver",
+        "flowlang.runtime.turns",
         "        self._released.append(act)\n",
         "        act()\n",
         A + B + C,

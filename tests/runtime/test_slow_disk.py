@@ -14,7 +14,7 @@ import pytest
 
 from flowlang.event import Result
 from flowlang.report import report
-from flowlang.runtime import driver, view
+from flowlang.runtime import turns, view
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.ports import Request
 from flowlang.runtime.sqlite import open_store
@@ -49,7 +49,7 @@ class Disk:
 @contextmanager
 def slow_above(seconds: float) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
-    patch.setattr(driver, "SLOW", seconds)
+    patch.setattr(turns, "SLOW", seconds)
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from flowlang.runtime import driver, failpoint
+from flowlang.runtime import failpoint, turns
 from flowlang.verify import small
 from flowlang.verify.child import folder_of_memory
 from flowlang.verify.crash import LAYOUTS, Kill, Scene, crash, ledger, points
@@ -45,13 +45,13 @@ def undone(folder: Path) -> Iterator[Scene]:
 
 
 @pytest.mark.parametrize(
-    ("layout", "slow"), [*((layout, driver.SLOW) for layout in LAYOUTS), ("orchestrate", -1.0), ("together", -1.0)]
+    ("layout", "slow"), [*((layout, turns.SLOW) for layout in LAYOUTS), ("orchestrate", -1.0), ("together", -1.0)]
 )
 def test_killed_at_every_pass_of_every_place(
     layout: str, slow: float, undone: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        driver, "SLOW", slow
+        turns, "SLOW", slow
     )  # of processes forked off here: where all commits are slow, they have a thread
     killed: Counter[str] = Counter()
     for kill, found in points(undone, layout):
