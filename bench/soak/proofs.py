@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,16 +13,17 @@ from typing import Any
 from bench.soak import examples, recovery
 from bench.soak.state import Found
 from flowlang.contract import Contracts, load
+from flowlang.event import External
 from flowlang.runtime import failpoint, turns
 from flowlang.source import Source
-from flowlang.verify import agree, crash, generate, killing, small
+from flowlang.verify import agree, generate, killing, small
+from flowlang.verify.case import Case, plain
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import hunt
 from flowlang.verify.planted import MUTANTS
-from flowlang.verify.replay import Broken
-from flowlang.verify.schedule import prepare
+from flowlang.verify.schedule import Prepared, prepare
 from flowlang.verify.simulate import Subject, simulate
 
 DEPTH = 3
@@ -174,23 +174,27 @@ def in_turn() -> Iterable[str]:
 
 def _example(slice: tuple[str, str, str, str], folder: Path) -> Found:
     """One process at each pass of one place."""
-    case, layout, victim, place = slice
-    harness = killing.Harness(examples.case(case, runs=2), layout, folder / "crash")
+    name, layout, victim, place = slice
+    return _at_places(_case(name, 2), examples.flow_of(name), layout, victim, place, folder)
+
+
+def _at_places(case: Case, title: str, layout: str, victim: str, place: str, folder: Path) -> Found:
+    harness = killing.Harness(case, layout, folder / "crash")
     try:
         harness.all_passes(victim, place)
     finally:
         harness.close()
     assert len(harness.tally.points) == harness.tally.kills, "a point was counted twice"
-    return _told(harness.tally, case, layout)
+    return _told(harness.tally, title, layout)
 
 
-def _told(tally: killing.Tally, case: str, layout: str) -> Found:
+def _told(tally: killing.Tally, title: str, layout: str) -> Found:
     return {
         "n": tally.kills,
         "again": tally.again,
         "asked again": tally.asked_again,
         "effects": tally.calls,
-        "by": {examples.flow_of(case): {layout: tally.kills}},
+        "by": {title: {layout: tally.kills}},
         "broken": tally.broken,
     }
 
@@ -206,22 +210,29 @@ SMALL = {
     "small: catch": f"scope k {{ {_STEPS} fail Odd }} catch as e -> {{ step d = b.act(id: id) {{ compensate none }} }}",
 }
 """Flows of which every run comes to an end by itself: what waits for ever can't be killed until it is over."""
-_APART = {"orchestrate": "orchestrate", "together": "together", "apart": "choreograph"}
 
 
 def crash_slices() -> Iterable[tuple[str, str, str, str, bool]]:
     """(flow, layout, process, place, whether commits have a thread) of the small flows."""
-    for name, layout, in_thread in product(SMALL, crash.LAYOUTS, (False, True)):
-        for who in crash.victims(_subject(name).prepared, layout):
+    for name, layout, in_thread in product(SMALL, killing.MODES, (False, True)):
+        for who in killing.victims(_case(name, 1).prepared, layout):
             for place in failpoint.PLACES:
                 if layout != "orchestrate" or not failpoint.is_of_bus(place):
                     yield name, layout, who, place, in_thread
 
 
+def _case(name: str, runs: int) -> Case:
+    """A small flow, or an example in one of its scenarios."""
+    if name not in SMALL:
+        return examples.case(name, runs)
+    prepared, events = _small(name)
+    return plain(name, prepared, small.INPUT, events, runs=runs)
+
+
 @cache
-def _subject(name: str) -> Subject:
+def _small(name: str) -> tuple[Prepared, tuple[External, ...]]:
     prepared = prepare(small.kernel(small.whole(SMALL[name])))
-    return Subject(prepared, small.INPUT, events_for(prepared, small.INPUT))
+    return prepared, events_for(prepared, small.INPUT)
 
 
 def _crashes(slice: tuple[str, str, str, str, bool], folder: Path) -> Found:
@@ -229,16 +240,13 @@ def _crashes(slice: tuple[str, str, str, str, bool], folder: Path) -> Found:
     name, layout, who, place, in_thread = slice
     if in_thread:
         _commit_in_thread()
-    points, effects, broken = 0, 0, []
-    with crash.ledger(folder, _subject(name), runs=1) as scene:
-        try:
-            for _, found in crash.passes(scene, layout, who, place):
-                points += 1
-                effects += found.effects
-        except (Broken, AssertionError) as problem:
-            broken.append(f"{slice}, pass {points + 1}: {problem}")
-    title = f"{name}, commits in a thread" if in_thread else name
-    return {"n": points, "effects": effects, "by": {title: {_APART[layout]: points}}, "broken": broken}
+    return _at_places(_case(name, 1), _title(name, in_thread), layout, who, place, folder)
+
+
+def _title(name: str, in_thread: bool) -> str:
+    if name not in SMALL:
+        return examples.flow_of(name)
+    return f"{name}, commits in a thread" if in_thread else name
 
 
 def _commit_in_thread() -> None:
@@ -260,33 +268,12 @@ def kill_slices() -> list[tuple[str, str, int]]:
 def _kills(slice: tuple[str, str, int], folder: Path) -> Found:
     """Some kills at any moment, of any process; of some processes again while they recover."""
     name, layout, seed = slice
-    if name in SMALL:
-        return _kills_of_small(name, layout, seed, folder)
-    harness = killing.Harness(examples.case(name, runs=3), layout, folder / "crash")
+    in_thread = name in SMALL and seed % 2 == 1
+    if in_thread:
+        _commit_in_thread()
+    harness = killing.Harness(_case(name, 3), layout, folder / "crash")
     try:
         harness.at_random(random.Random(seed), KILLS_AT_ONCE, harness.usual())
     finally:
         harness.close()
-    return _told(harness.tally, name, layout)
-
-
-def _kills_of_small(name: str, layout: str, seed: int, folder: Path) -> Found:
-    if seed % 2:
-        _commit_in_thread()
-    chance, count, broken = random.Random(seed), Counter[str](), []
-    its_name = next(other for other, ours in _APART.items() if ours == layout)
-    with crash.ledger(folder, _subject(name), runs=3) as scene:
-        while count["kills"] < KILLS_AT_ONCE and count["histories"] < MOST_HISTORIES:
-            try:
-                found = crash.crash(scene, its_name, f"random-{count['histories']}", None, chance)
-            except (Broken, AssertionError) as problem:
-                broken.append(f"{slice}: {problem}")
-                break
-            count += Counter(kills=found.kills, effects=found.effects, histories=1)
-    return {
-        "n": count["kills"],
-        "again": 0,
-        "effects": count["effects"],
-        "by": {f"{name}, commits in a thread" if seed % 2 else name: {layout: count["kills"]}},
-        "broken": broken,
-    }
+    return _told(harness.tally, _title(name, in_thread), layout)
