@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from flowlang.cli.screen import data, flush, forget, talk
-from flowlang.cli.status import BROKEN_PIPE, BUG, DONE, INTERRUPTED, UNREACHABLE, USAGE, Stop
+from flowlang.cli.status import BROKEN_PIPE, BUG, DONE, INTERRUPTED, UNREACHABLE, USAGE, Drained, Stop
 
 COMMANDS = {
     "check": ("flowlang.cli.check:check", "Find the mistakes in flows and their contracts."),
@@ -181,6 +181,9 @@ def _ended(error: KeyboardInterrupt | Exception) -> int:
         case KeyboardInterrupt() | click.Abort():
             talk("interrupted")
             return INTERRUPTED
+        case Drained():
+            talk("ended as asked: what was under way is recorded, and `flowlang resume` goes on")
+            return DONE
         case click.exceptions.NoArgsIsHelpError():
             talk(error.format_message())
             return USAGE

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from flowlang.cli.progress import Lines, Progress, Table
 from flowlang.cli.screen import colour, talk
-from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Stop
+from flowlang.cli.status import FINDINGS, UNREACHABLE, USAGE, Drained, Stop
 from flowlang.cli.steps import StepOf
 from flowlang.runtime import blocking, damage, failpoint
 from flowlang.runtime.callers import HandlersUnusable, callers
@@ -57,7 +57,7 @@ class Session:
                     return asyncio.run(self._with(main, SystemClock()))
                 return run_virtual(lambda clock: self._with(main, clock), self.virtual)
         except asyncio.CancelledError:  # drained, because the process was asked to end
-            raise KeyboardInterrupt from None
+            raise Drained from None
         except StoreOwned as error:
             said = f"{error}; `send`, `cancel` and `resolve` reach it there, `runs` and `show` can read beside it"
             raise Stop(UNREACHABLE, said) from error

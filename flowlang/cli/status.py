@@ -15,6 +15,11 @@ INTERRUPTED = 130
 BROKEN_PIPE = 141  # whoever reads our output has gone, as a shell reports it
 
 
+class Drained(Exception):
+    """The process was asked to end (SIGTERM), and has done so in order: nothing new was begun, and what was under way is
+    recorded. Its status is 0, as whoever runs services expects."""
+
+
 class Stop(Exception):
     """End the command with `status` and say `message` on stderr: for what the user can put right."""
 
