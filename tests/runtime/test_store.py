@@ -167,6 +167,19 @@ def test_an_event_is_kept_once_by_its_fields_and_for_its_time(store: SqliteStore
     assert store.events_of("T", 0)[0].event == one
 
 
+def test_an_event_is_not_given_up_while_it_is_on_its_way_to_a_service(store: SqliteStore) -> None:
+    """Else it would be a dead letter, and taken all the same when the service is up again."""
+    one = External("e1", "T", "", {"id": "v"})
+    with store.transaction():
+        store.keep(one, 5, 100, "all", [])
+        first, second = (store.post(role, "e1", "", "", "x") for role in ("a", "b"))
+        store.ack(first.seq)
+    assert store.expired(100, 10) == []
+    with store.transaction():
+        store.ack(second.seq)
+    assert [row.event for row in store.expired(100, 10)] == [one]
+
+
 def test_the_outbox_forgets_nothing_and_says_nothing_twice(store: SqliteStore) -> None:
     with store.transaction():
         first = store.put_outbox("a", "m1", "r1", "h", "b", "1")

@@ -106,12 +106,12 @@ class EventRows(Connection):
         return found
 
     def expired(self, now: int, limit: int) -> list[KeptRow]:
-        """Kept events whose time is over."""
+        """Kept events whose time is over, and which are on their way to nobody: a service that was down may take one yet."""
         return [
             KeptRow(seq, codec.load_external(body), arrived, until, to)
             for seq, body, arrived, until, to in self._all(
-                "SELECT seq, body, arrived, until, whom FROM events WHERE until <= ? AND body <> '' ORDER BY seq "
-                "LIMIT ?",
+                "SELECT seq, body, arrived, until, whom FROM events WHERE until <= ? AND body <> '' "
+                "AND id NOT IN (SELECT id FROM bus WHERE run = '') ORDER BY seq LIMIT ?",
                 (now, limit),
             )
         ]
