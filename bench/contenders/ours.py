@@ -12,10 +12,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT)]
 
-from bench.contenders.contender import ORDER, main, serve  # noqa: E402
+from bench.contenders.contender import ORDER, serve  # noqa: E402
 from bench.flows import built, installation  # noqa: E402
 from flowlang.runtime.callers import SERVICES, callers  # noqa: E402
 from flowlang.runtime.engine import Engine  # noqa: E402
+from flowlang.runtime.loop import run_loop  # noqa: E402
 from flowlang.values import from_python  # noqa: E402
 
 WORKS = {"three": "three.flow", "ten": "ten.flow", "fork": "fork.flow"}
@@ -43,4 +44,4 @@ async def ours(mode: str, path: str) -> None:
 
 if __name__ == "__main__":
     logging.disable()
-    main(ours(*sys.argv[1:3]))
+    run_loop(ours(*sys.argv[1:3]))

@@ -25,6 +25,7 @@ from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock, run_virtual
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.lock import StoreOwned
+from flowlang.runtime.loop import run_loop
 from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.processes import ServiceDied
 from flowlang.runtime.setting import Crash, Notice, RealClock
@@ -54,7 +55,7 @@ class Session:
         try:
             with damage.blamed(self.store), contextlib.redirect_stdout(sys.stderr), blocking.watched(_note):
                 if self.virtual is None:
-                    return asyncio.run(self._with(main, SystemClock()))
+                    return run_loop(self._with(main, SystemClock()))
                 return run_virtual(lambda clock: self._with(main, clock), self.virtual)
         except asyncio.CancelledError:  # drained, because the process was asked to end
             raise Drained from None

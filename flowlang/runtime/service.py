@@ -19,6 +19,7 @@ from flowlang.runtime import blocking, damage, failpoint, lock
 from flowlang.runtime.callers import HandlersUnusable, callers
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.driver import Driver
+from flowlang.runtime.loop import run_loop
 from flowlang.runtime.ports import ScenarioMistake
 from flowlang.runtime.processes import UNUSABLE
 from flowlang.runtime.running import drain, running
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         crash = Crash(tuple(given.crash_before), tuple(given.crash_after))
         with damage.blamed(given.store), blocking.watched(partial(_say, given.service)):
-            asyncio.run(serve(given.store, given.service, crash, given.durability))
+            run_loop(serve(given.store, given.service, crash, given.durability))
     except (StoreError, HandlersUnusable, ScenarioMistake) as problem:
         print(f"error: service {given.service}: {problem}", file=sys.stderr)
         return UNREACHABLE if isinstance(problem, StoreError) else UNUSABLE
