@@ -53,7 +53,7 @@ def test_no_file_knows_the_machine_it_was_written_on() -> None:
 
 def _files() -> Iterator[Path]:
     """The files that belong to the repository: what git would carry, read without git."""
-    made = {".git", ".venv", "dist", "build", "__pycache__", ".hypothesis", ".flowlang"}
+    made = {".git", ".venv", ".bench", "dist", "build", "__pycache__", ".hypothesis", ".flowlang"}
     for folder, folders, names in os.walk(ROOT):
         folders[:] = [name for name in folders if name not in made and not name.endswith("_cache")]
         yield from (Path(folder) / name for name in names if not name.endswith((".pyc", ".png", ".pdf")))
