@@ -22,8 +22,9 @@ because a machine that others use too is faster now and slower then: the ratios 
 
 The workloads are three steps in a row, ten, and a fork of four with a join. The handlers do nothing, the payload is an order
 of about 300 bytes, and under flowlang the contract of each step is checked on the way in and on the way out. A rate is runs
-that were completed in a second, by one process; `p50` and `p99` are milliseconds from the start of a run to its end. The time of the processor is that of the contender's own process for one run (without
-its server, where it has one), and says most where the machine is busy with other things.
+that were completed in a second, by one process; `p50` and `p99` are milliseconds from the start of a run to its end. The
+time of the processor is that of the contender's own process for one run (without its server, where it has one), and says most
+where the machine is busy with other things.
 """
 
 

@@ -1,8 +1,8 @@
 """One driver for both modes: it folds inputs into states, makes what follows durable, and only then lets it happen.
 
 Everything happens in turns (see `turns`). A turn feeds what has come (results, messages, commands, timers) to the machines,
-writes journal and intents, and lets the effects go once they are on the disk: calls begin, messages leave. The state of a run is a fold over its journal and is kept
-in memory only; to recover is to fold again.
+writes journal and intents, and lets the effects go once they are on the disk: calls begin, messages leave. The state of a
+run is a fold over its journal and is kept in memory only; to recover is to fold again.
 
 What a machine wants is carried out by four helpers that share the turn: `work` (calls), `waiting` (external events),
 `timers`, and `bus` (messages between services).
@@ -366,12 +366,9 @@ class Driver(Turns):
             case event.Finish(status):
                 self._set_status(part, FINISH_MOVES[status])
                 self.store.finish_run(part.run, status, input.at)
-                self.release(partial(self._is_over, part.run, status))
+                self.release(partial(self.over.__setitem__, part.run, status))
             case _:
                 assert_never(effect)
-
-    def _is_over(self, run: str, status: str) -> None:
-        self.over[run] = status
 
     def _part_is_over(self, run: str) -> None:
         """A part has ended. When all of the run have, nothing is expected to reach them any more, and their states are let go:

@@ -59,10 +59,6 @@ class Fleet:
                 self.children[service] = await self._launch(service, first=True)
                 self._watches.append(asyncio.create_task(self._watch(service)))
 
-    def pids(self) -> dict[str, int]:
-        """The process of each service."""
-        return {service: child.pid for service, child in self.children.items()}
-
     async def stop(self) -> None:
         """Ask all processes to end what is under way, and wait until they are gone."""
         self.stopping = True

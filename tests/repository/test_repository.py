@@ -27,7 +27,7 @@ def test_the_ci_runs_what_the_readme_says() -> None:
     assert "$ make test\n" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("target", ["setup", "check", "test", "demo", "bench", "fmt", "clean"])
+@pytest.mark.parametrize("target", ["setup", "check", "test", "soak", "demo", "bench", "fmt", "clean"])
 def test_every_target_of_the_makefile_can_be_made(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -60,10 +60,6 @@ class EventRows(Connection):
             self._run("INSERT INTO event_keys VALUES (?,?,?,?)", (event.type, field, value, seq))
         return True
 
-    def known_event(self, id: str) -> bool:
-        """Whether an event of this id was ever taken in."""
-        return bool(self._all("SELECT 1 FROM events WHERE id = ?", (id,)))
-
     def kept(self, type: str, field: str, value: str, now: int) -> list[KeptRow]:
         """The kept events that a wait may ask for, in the order of arrival."""
         return [
