@@ -4,6 +4,7 @@ python -m bench.soak --minutes 30                     all proofs; ctrl-C ends it
 python -m bench.soak --minutes 20 --only kills        one of them
 python -m bench.soak --minutes 0                      only the page
 python -m bench.soak --fresh                          forget what earlier soaks have found
+python -m bench.soak --only kills --slice 255         this slice alone, once more: how each broken promise says it was found
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Go on for some minutes; 1 where a promise was broken, 130 after a ctrl-C."""
     given = _given(arguments)
     every = proofs()
+    if given.slice is not None:
+        return _again(given.only[0], given.slice)
     chosen = given.only or list(every)
     rows = state.read(given.state)
     for name in chosen:
@@ -61,7 +64,30 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--page", type=Path, default=state.ROOT / "docs" / "reliability.md")
     parser.add_argument("--only", action="append", choices=list(proofs()), default=[], help="only these proofs")
     parser.add_argument("--fresh", action="store_true", help="forget what earlier soaks have found of these proofs")
-    return parser.parse_args(arguments)
+    parser.add_argument("--slice", type=int, help="only this slice of the one proof, and write nothing down")
+    given = parser.parse_args(arguments)
+    if given.slice is not None:
+        if len(given.only) != 1:
+            parser.error("--slice is one of a proof: say which with --only")
+        if given.slice not in range(many := len(proofs()[given.only[0]].slices)):
+            parser.error(f"`{given.only[0]}` has the slices 0 to {many - 1}")
+    return given
+
+
+def _again(name: str, number: int) -> int:
+    """One slice, as every other one: in a process of its own."""
+    with Workers(1) as pool:
+        _begin(pool, name, number, proofs()[name])
+        over: list[Done] = []
+        while not over:
+            over += pool.over()
+    found = over[0].found
+    print(json.dumps(found, indent=1))
+    return 1 if found["broken"] else 0
+
+
+def _begin(pool: Workers, name: str, number: int, proof: Proof) -> None:
+    pool.start(name, number, partial(proof.act, proof.slices[number]))
 
 
 class Soak:
@@ -112,12 +138,13 @@ class Soak:
             if number is None:
                 del self._left[name]
                 continue
-            proof = self._proofs[name]
-            pool.start(name, number, partial(proof.act, proof.slices[number]))
+            _begin(pool, name, number, self._proofs[name])
 
     def _add(self, done: Done) -> None:
         self._shares.over(done.proof, done.seconds)
-        self._rows[done.proof].add(done.slice, {**done.found, "seconds": done.seconds}, self._code)
+        where = self._proofs[done.proof].slices[done.slice]
+        broken = [broken_at(done, where, why) for why in done.found["broken"]]
+        self._rows[done.proof].add(done.slice, {**done.found, "broken": broken, "seconds": done.seconds}, self._code)
         state.write(self._file, self._rows)
 
     def told(self) -> str:
@@ -127,6 +154,11 @@ class Soak:
             for name, row in self._rows.items()
             if name in self._proofs
         )
+
+
+def broken_at(done: Done, slice: object, why: str) -> str:
+    """A broken promise with all that whoever looks for it has to know: what the slice is, and how to do it alone."""
+    return f"{done.proof}, slice {done.slice}: {slice}\n{why}\nagain: python -m bench.soak --only {done.proof} --slice {done.slice}"
 
 
 if __name__ == "__main__":

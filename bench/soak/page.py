@@ -140,10 +140,10 @@ def _row(title: _Title, row: Row | None, slices: int, now: Code) -> str:
 
 
 def _measured(row: Row, now: Code) -> str:
-    """The commits, with how many were tried at each where there are several."""
+    """The commits, with how many were tried and broken at each where there are several."""
     said = []
     for part in row.parts:
-        many = f"{part.found['n']:,} at " if len(row.parts) > 1 else ""
+        many = f"{len(part.found['broken'])} of {part.found['n']:,} broken at " if len(row.parts) > 1 else ""
         since = "" if part.code.hash == now.hash else "; the code has changed since"
         said.append(f"{many}`{part.code.commit}`, {_days(part)}{since}")
     return "<br>".join(said)

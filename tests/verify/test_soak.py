@@ -22,6 +22,8 @@ from bench.soak.shares import Share, Shares
 from bench.soak.workers import Workers
 from flowlang.runtime import failpoint
 from flowlang.verify import killing
+from flowlang.verify.ledger import Ledger
+from flowlang.verify.witness import Book
 from tests.repository.command import ROOT
 
 CODE = state.Code("aaaa", "c0ffee1", "flowlang 1, Python 3")
@@ -121,6 +123,55 @@ def test_a_slice_of_each_proof_finds_something_at_stake_and_nothing_broken(proof
     assert f"| 0 of {found['n']:,} | `c0ffee1`" in page({proof: mine}, OF, CODE)
 
 
+# ---------------------------------------------------------------- what is broken
+
+
+def test_what_is_broken_says_its_slice_and_how_to_do_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A round of kills whose ledger has lost what was done: who reads the page needs nothing else to try it again."""
+    whole = Book.since
+
+    def forgetful(book: Book) -> tuple[Ledger, list[tuple[str, str]], int]:
+        ledger, *rest = whole(book)
+        ledger.entries = [entry for entry in ledger.entries if entry.what != "effect"]
+        return ledger, *rest
+
+    monkeypatch.setattr(Book, "since", forgetful)
+    number = next(
+        n for n, (name, layout, _) in enumerate(kill_slices()) if (name, layout) == ("small: fork", "together")
+    )
+    one = Proof(kill_slices()[number : number + 1], proofs()["kills"].act)
+    file, side = tmp_path / "state.json", tmp_path / "reliability.md"
+    monkeypatch.setattr(soak, "proofs", lambda: {**proofs(), "kills": one})
+    words = ["--state", str(file), "--page", str(side), "--only", "kills"]
+
+    assert soak.main([*words, "--workers", "1"]) == 1
+    text = side.read_text()
+    assert f"kills, slice 0: ('small: fork', 'together', {number})" in text
+    assert "small: fork, together, [" in text and " is ok and had no effect" in text
+
+    before = file.read_text()
+    [again] = [line for line in text.splitlines() if line.startswith("again: python -m bench.soak ")]
+    capfd.readouterr()
+    assert soak.main(again.split()[4:]) == 1
+    assert " is ok and had no effect" in json.loads(capfd.readouterr().out)["broken"][0]
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--slice", "0"], "say which with --only"),
+        (["--only", "recovery", "--slice", "3"], "`recovery` has the slices 0 to 2"),
+    ],
+)
+def test_a_slice_that_there_is_not_is_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        soak.main(words)
+    assert said in capsys.readouterr().err
+
+
 # ---------------------------------------------------------------- workers
 
 
@@ -201,9 +252,13 @@ def test_what_was_broken_is_on_the_page() -> None:
 
 def test_what_was_found_at_other_code_says_so() -> None:
     mine = row(part(CODE, 0, 19, n=1000, faults=5, effects=6), part(LATER, 20, 23, n=200, faults=7, effects=8))
+    mine.parts[0].found["broken"] = ["a promise"]
     text = page({"simulations": mine}, OF, LATER)
     assert "| 1,200 of 200,000 seeds |" in text and "seeds 0 to 999; seeds 1,000 to 1,199" in text
-    assert "| 1,000 at `c0ffee1`, 2026-01-02; the code has changed since<br>200 at `deadbee`, 2026-01-02 |" in text
+    assert (
+        "| 1 of 1,200 | 1 of 1,000 broken at `c0ffee1`, 2026-01-02; the code has changed since"
+        "<br>0 of 200 broken at `deadbee`, 2026-01-02 |"
+    ) in text
     assert "Versions at `c0ffee1`: flowlang 1" in text and "Versions at `deadbee`: flowlang 2" in text
 
 
