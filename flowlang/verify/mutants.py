@@ -8,8 +8,9 @@ living ones, so whoever holds them runs the mistake. Nothing of a user's is ever
 from __future__ import annotations
 
 import inspect
+import io
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
@@ -39,7 +40,7 @@ class Hunt:
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """While this is held, the mistake is in the code."""
+    """While this is held, the mistake is in the code. What it prints is for the check that listens, not for a terminal."""
     changes = list(_changes(mutant))
     if not changes:
         raise AssertionError(f"the mutant `{mutant.name}` changes nothing")
@@ -47,7 +48,8 @@ def planted(mutant: Mutant) -> Iterator[None]:
     try:
         for function, code in changes:
             function.__code__ = code
-        yield
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            yield
     finally:
         for function, code in good:
             function.__code__ = code

@@ -37,6 +37,14 @@ def test_nothing_of_a_mistake_stays() -> None:
     assert found.broken is None and found.complete
 
 
+def test_what_a_mistake_prints_is_heard_by_the_check_and_not_by_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = hunt(next(mutant for mutant in MUTANTS if mutant.name == "what is sent to an operation is printed"))
+    assert "canary" in found.why
+    assert capsys.readouterr() == ("", "")
+
+
 def test_a_mutant_whose_place_is_gone_is_said_to_be_out_of_date() -> None:
     old = Mutant("none", "flowlang.choreograph.joins", "this stands nowhere", "", "")
     with pytest.raises(AssertionError, match="written anew"), planted(old):
