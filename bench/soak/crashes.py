@@ -18,7 +18,9 @@ from pathlib import Path
 from bench.soak import examples
 from flowlang.runtime import failpoint
 from flowlang.verify.child import folder_of_memory
-from flowlang.verify.killing import AFTER_ACK, MODES, Harness, Tally, victims
+from flowlang.verify.killing import AFTER_ACK, MODES, Harness, Tally, places, victims
+
+_PLACES = (*failpoint.PLACES, failpoint.COMMITTING, AFTER_ACK)
 
 
 def main() -> int:
@@ -29,25 +31,28 @@ def main() -> int:
     parser.add_argument("--mode", default="orchestrate", choices=MODES)
     parser.add_argument("--runs", type=int, default=4, help="runs at once")
     parser.add_argument("--every", type=int, default=0, help="each n-th pass of each place; 0 is none")
-    parser.add_argument(
-        "--place", action="append", choices=(*failpoint.PLACES, AFTER_ACK), default=[], help="only these places"
-    )
+    parser.add_argument("--place", action="append", choices=_PLACES, default=[], help="only these places")
     parser.add_argument("--then", choices=failpoint.PLACES, default="", help="kill again at its first pass in recovery")
     parser.add_argument("--random", type=int, default=0, help="kills at any moment")
     parser.add_argument("--stop", type=int, default=0, help="stop in place of kills, for so many milliseconds")
     parser.add_argument("--event", action="store_true", help="let time go by only where an event lies there")
     parser.add_argument("--victim", action="append", default=[], help="only these processes")
+    parser.add_argument(
+        "--in-thread", action="store_true", help="let each commit have a thread, as where a disk is slow"
+    )
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     if given.list:
         print(json.dumps(list(product(examples.names(), MODES, failpoint.PLACES))))
         return 0
     with tempfile.TemporaryDirectory(dir=folder_of_memory()) as folder:
-        harness = Harness(examples.case(given.case, given.runs), given.mode, Path(folder) / "crash")
+        case = examples.case(given.case, given.runs)
+        harness = Harness(case, given.mode, Path(folder) / "crash", given.in_thread)
         try:
             usual = harness.usual()
             for victim, place in product(
-                given.victim or victims(harness.case.prepared, given.mode), given.place or failpoint.PLACES
+                given.victim or victims(harness.case.prepared, given.mode),
+                given.place or places(given.mode, given.in_thread),
             ):
                 if given.stop and given.every:
                     harness.all_stops(victim, place, given.stop, given.every, given.event)

@@ -51,7 +51,7 @@ TITLES = (
     ),
     _Title(
         "crashes",
-        "exhaustive failpoint crashes: small flows",
+        "exhaustive failpoint crashes: small flows, and the examples with commits in a thread",
         "points",
         0,
         lambda found: f"{found['n']:,} kills, {found['effects']:,} effects",
@@ -159,7 +159,8 @@ def _notes(rows: Mapping[str, Row]) -> Iterator[str]:
     yield "are real ones, forked off one that has imported everything and opened nothing; the ledger is another process, which"
     yield "outlives every kill. Their stores are in a memory file system where there is one: what a killed process has written"
     yield "stays with the kernel there as on a disk. Loss of power is another matter, and another check (`tests/verify/test_power.py`)."
-    yield "A quick file system never has commits in a thread, so small flows are killed with them as well as without."
+    yield "A quick file system never has commits in a thread, so they are made to have one in a part of the exhaustive crashes"
+    yield "and in every second round of kills at any moment; such a process is killed while its thread commits, too."
     yield "Each simulated seed is gone through in both modes. Kills at any moment take the number of their round as seed."
     yield ""
     versions: dict[str, list[str]] = {}

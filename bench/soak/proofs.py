@@ -14,7 +14,6 @@ from bench.soak import examples, recovery
 from bench.soak.state import Found
 from flowlang.contract import Contracts, load
 from flowlang.event import External
-from flowlang.runtime import failpoint, turns
 from flowlang.source import Source
 from flowlang.verify import agree, generate, killing, small
 from flowlang.verify.case import Case, plain
@@ -145,9 +144,8 @@ def example_slices() -> Iterable[tuple[str, str, str, str]]:
     cases = list(product(in_turn(), killing.MODES))
     for case, layout in sorted(cases, key=lambda one: not _is_first(one)):
         for victim in killing.victims(examples.case(case).prepared, layout):
-            for place in failpoint.PLACES:
-                if layout != "orchestrate" or not failpoint.is_of_bus(place):  # a central engine has no bus
-                    yield case, layout, victim, place
+            for place in killing.places(layout):
+                yield case, layout, victim, place
 
 
 def _is_first(slice: Sequence[str]) -> bool:
@@ -175,31 +173,37 @@ def in_turn() -> Iterable[str]:
 def _example(slice: tuple[str, str, str, str], folder: Path) -> Found:
     """One process at each pass of one place."""
     name, layout, victim, place = slice
-    return _at_places(_case(name, 2), examples.flow_of(name), layout, victim, place, folder)
+    return _at_places(killing.Harness(_case(name, 2), layout, folder / "crash"), victim, place)
 
 
-def _at_places(case: Case, title: str, layout: str, victim: str, place: str, folder: Path) -> Found:
-    harness = killing.Harness(case, layout, folder / "crash")
+def _at_places(harness: killing.Harness, victim: str, place: str) -> Found:
     try:
         harness.all_passes(victim, place)
     finally:
         harness.close()
     assert len(harness.tally.points) == harness.tally.kills, "a point was counted twice"
-    return _told(harness.tally, title, layout)
+    return _told(harness)
 
 
-def _told(tally: killing.Tally, title: str, layout: str) -> Found:
+def _told(harness: killing.Harness) -> Found:
+    tally = harness.tally
     return {
         "n": tally.kills,
         "again": tally.again,
         "asked again": tally.asked_again,
         "effects": tally.calls,
-        "by": {title: {layout: tally.kills}},
+        "by": {_title(harness): {harness.mode: tally.kills}},
         "broken": tally.broken,
     }
 
 
-# ---------------------------------------------------------------- crashes of small flows
+def _title(harness: killing.Harness) -> str:
+    name = harness.case.name
+    flow = name if name in SMALL else examples.flow_of(name)
+    return f"{flow}, commits in a thread" if harness.in_thread else flow
+
+
+# ---------------------------------------------------------------- crashes of small flows, and with commits in a thread
 
 _STEPS = "\n".join(f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}" for s in "abc")
 SMALL = {
@@ -213,12 +217,14 @@ SMALL = {
 
 
 def crash_slices() -> Iterable[tuple[str, str, str, str, bool]]:
-    """(flow, layout, process, place, whether commits have a thread) of the small flows."""
-    for name, layout, in_thread in product(SMALL, killing.MODES, (False, True)):
+    """(case, layout, process, place, whether commits have a thread) of the small flows, and of each example in its first
+    scenario with a thread."""
+    firsts = [name for name in in_turn() if name in _first_scenarios()]
+    cases = [*product(SMALL, (False, True)), *product(firsts, (True,))]
+    for (name, in_thread), layout in product(cases, killing.MODES):
         for who in killing.victims(_case(name, 1).prepared, layout):
-            for place in failpoint.PLACES:
-                if layout != "orchestrate" or not failpoint.is_of_bus(place):
-                    yield name, layout, who, place, in_thread
+            for place in killing.places(layout, in_thread):
+                yield name, layout, who, place, in_thread
 
 
 def _case(name: str, runs: int) -> Case:
@@ -236,22 +242,9 @@ def _small(name: str) -> tuple[Prepared, tuple[External, ...]]:
 
 
 def _crashes(slice: tuple[str, str, str, str, bool], folder: Path) -> Found:
-    """One process of a small flow at each pass of one place."""
+    """One process at each pass of one place."""
     name, layout, who, place, in_thread = slice
-    if in_thread:
-        _commit_in_thread()
-    return _at_places(_case(name, 1), _title(name, in_thread), layout, who, place, folder)
-
-
-def _title(name: str, in_thread: bool) -> str:
-    if name not in SMALL:
-        return examples.flow_of(name)
-    return f"{name}, commits in a thread" if in_thread else name
-
-
-def _commit_in_thread() -> None:
-    """In this process, which does one slice, and in those that it forks: all commits as where the disk is slow."""
-    turns.SLOW = -1.0
+    return _at_places(killing.Harness(_case(name, 1), layout, folder / "crash", in_thread), who, place)
 
 
 # ---------------------------------------------------------------- kills at any moment
@@ -266,14 +259,12 @@ def kill_slices() -> list[tuple[str, str, int]]:
 
 
 def _kills(slice: tuple[str, str, int], folder: Path) -> Found:
-    """Some kills at any moment, of any process; of some processes again while they recover."""
+    """Some kills at any moment, of any process; of some processes again while they recover. With every second seed all
+    commits have a thread."""
     name, layout, seed = slice
-    in_thread = name in SMALL and seed % 2 == 1
-    if in_thread:
-        _commit_in_thread()
-    harness = killing.Harness(_case(name, 3), layout, folder / "crash")
+    harness = killing.Harness(_case(name, 3), layout, folder / "crash", in_thread=seed % 2 == 1)
     try:
         harness.at_random(random.Random(seed), KILLS_AT_ONCE, harness.usual())
     finally:
         harness.close()
-    return _told(harness.tally, _title(name, in_thread), layout)
+    return _told(harness)

@@ -3,7 +3,7 @@
     FLOWLANG_FAILPOINT=after-commit:3 flowlang run ...        # kill -9 when the place is passed for the third time
 
 Places: before-commit, after-commit (of a turn), before-effect, after-effect (a call), after-publish, before-mark-sent
-(the outbox), before-ack (the bus).
+(the outbox), before-ack (the bus); and while-committing, which only those pass whose commits have a thread.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ PLACES = (
     "before-mark-sent",
     "before-ack",
 )
+
+COMMITTING = "while-committing"
+"""Whether what is committed in this moment will be on the disk, nobody can tell who dies here."""
 
 VARIABLE = "FLOWLANG_FAILPOINT"
 
@@ -75,6 +78,6 @@ def from_environment(text: str | None) -> Callable[[str], None] | None:
     if not text:
         return None
     wanted, _, number = text.partition(":")
-    if wanted not in PLACES:
-        raise ValueError(f"there is no failpoint `{wanted}`; there are {', '.join(PLACES)}")
+    if wanted not in (*PLACES, COMMITTING):
+        raise ValueError(f"there is no failpoint `{wanted}`; there are {', '.join((*PLACES, COMMITTING))}")
     return at_pass(wanted, int(number or 1))

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from flowlang.runtime import failpoint
-from flowlang.runtime.clock import SystemClock
+from flowlang.runtime.clock import VirtualClock
 from flowlang.runtime.setting import Outside
 from flowlang.runtime.sqlite import MEMORY, SqliteStore
 
@@ -40,7 +40,7 @@ class Turns(ABC):
         self._released: list[Callable[[], object]] = []
         self._draining = False
         self._scheduled = False
-        self._may_commit_apart = isinstance(self.clock, SystemClock) and store.path != MEMORY
+        self._may_commit_apart = not isinstance(self.clock, VirtualClock) and store.path != MEMORY
         self._has_more = False  # something for the turn after the one that is being committed
         self._watchers: dict[str, list[Callable[[], bool]]] = {"": []}
         self._touched: set[str] = set()  # runs of which something came to rest
@@ -172,7 +172,8 @@ class Turns(ABC):
             failpoint.hit("before-commit")
             if self._may_commit_apart and self.store.commit_time > SLOW:
                 self.is_committing = True
-                return self.store.commit_apart().add_done_callback(self._committed_apart)
+                self.store.commit_apart().add_done_callback(self._committed_apart)
+                return failpoint.hit(failpoint.COMMITTING)
             self.store.commit()
         except BaseException as problem:
             self._forget_turn(problem)

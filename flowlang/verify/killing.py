@@ -25,7 +25,7 @@ from pathlib import Path
 from types import FrameType
 
 from flowlang.report import report
-from flowlang.runtime import failpoint, lock, service, view
+from flowlang.runtime import failpoint, lock, service, turns, view
 from flowlang.runtime.callers import callers
 from flowlang.runtime.ports import Caller
 from flowlang.runtime.setting import NO_CRASH, Outside, Setting
@@ -45,6 +45,7 @@ DESK = "the engine"
 LOCKED = ("before-commit", "before-mark-sent", "before-ack")  # places at which a process holds the write lock
 AFTER_ACK = "after-ack"  # a place for stops: after the commit that acknowledges, so nothing is on its way any more
 PATIENCE = 30.0  # seconds after which runs that are not over are stranded
+ALWAYS = -1.0  # seconds above which a commit has a thread, so that each has one
 MOST_PASSES = 400  # of one place by one process; beyond that something goes round and round
 
 
@@ -99,11 +100,13 @@ class Stop:
 
 
 class Harness:
-    """Kills the processes of one case in one mode. Use it in a process that has one thread and no open store."""
+    """Kills the processes of one case in one mode, all of whose commits have a thread where that is asked for. Use it in a
+    process that has one thread and no open store."""
 
-    def __init__(self, case: Case, mode: str, folder: Path) -> None:
+    def __init__(self, case: Case, mode: str, folder: Path, in_thread: bool = False) -> None:
         self.case = case
         self.mode = mode
+        self.in_thread = in_thread
         self.tally = Tally()
         self._folder = folder
         folder.mkdir(parents=True)
@@ -314,6 +317,8 @@ class Harness:
 
     def _start(self, path: Path, role: str, blow: Kill | Stop | None) -> int:
         def act() -> None:
+            if self.in_thread:
+                turns.SLOW = ALWAYS
             if blow is not None and blow.place and blow.victim == role:
                 failpoint.set_hook(_hook(blow))
             told = Told(self._socket)
@@ -385,6 +390,12 @@ class Harness:
 def victims(prepared: Prepared, mode: str) -> tuple[str, ...]:
     """The processes of a flow in a mode: the engine, and where services have their own, each of them."""
     return (DESK, *(sorted(prepared.services) if mode == "choreograph" else ()))
+
+
+def places(mode: str, in_thread: bool = False) -> tuple[str, ...]:
+    """The places that a process may pass in a mode: a central engine has no bus."""
+    found = (place for place in failpoint.PLACES if mode != "orchestrate" or not failpoint.is_of_bus(place))
+    return (*found, failpoint.COMMITTING) if in_thread else tuple(found)
 
 
 def _in_turn(kills: Sequence[Kill]) -> list[Kill]:

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from flowlang.runtime import failpoint, turns
 from flowlang.verify import small
 from flowlang.verify.case import Case, plain
 from flowlang.verify.child import folder_of_memory
-from flowlang.verify.killing import DESK, MODES, Harness, Kill, victims
+from flowlang.verify.killing import DESK, MODES, Harness, Kill, places, victims
 from flowlang.verify.ledger import Ledger
 from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
@@ -40,8 +39,8 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def harness(of: Case, mode: str, folder: Path) -> Iterator[Harness]:
-    found = Harness(of, mode, folder / "crash")
+def harness(of: Case, mode: str, folder: Path, in_thread: bool = False) -> Iterator[Harness]:
+    found = Harness(of, mode, folder / "crash", in_thread)
     try:
         yield found
     finally:
@@ -49,26 +48,20 @@ def harness(of: Case, mode: str, folder: Path) -> Iterator[Harness]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "slow"), [*((mode, turns.SLOW) for mode in MODES), ("orchestrate", -1.0), ("together", -1.0)]
+    ("mode", "in_thread"), [*((mode, False) for mode in MODES), ("orchestrate", True), ("together", True)]
 )
-def test_killed_at_every_pass_of_every_place(
-    mode: str, slow: float, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        turns, "SLOW", slow
-    )  # of processes forked off here: where all commits are slow, they have a thread
-    with harness(case(UNDONE), mode, folder) as killer:
+def test_killed_at_every_pass_of_every_place(mode: str, in_thread: bool, folder: Path) -> None:
+    expected = places(mode, in_thread)
+    with harness(case(UNDONE), mode, folder, in_thread) as killer:
         for victim in victims(killer.case.prepared, mode):
-            for place in failpoint.PLACES:
+            for place in expected:
                 killer.all_passes(victim, place)
     tally = killer.tally
-    killed = Counter(place for point in tally.points for place in failpoint.PLACES if f" {place} " in point)
+    killed = Counter(place for point in tally.points for place in expected if f" {place} " in point)
     print(f"{mode}: {dict(killed)}")
     assert tally.broken == [] and set(tally.statuses) == {"failed"}
     assert tally.calls == 4 * tally.runs, "of each run two done, two undone"
-    assert set(killed) == {
-        place for place in failpoint.PLACES if mode != "orchestrate" or not failpoint.is_of_bus(place)
-    }
+    assert set(killed) == set(expected), "while a thread commits, too, where there is one"
     assert tally.kills == sum(tally.points.values()) >= 15
 
 

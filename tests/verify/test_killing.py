@@ -63,6 +63,19 @@ def test_days_pass_while_processes_die_at_any_moment() -> None:
     assert set(found["statuses"]) == {"completed"}
 
 
+@pytest.mark.parametrize(
+    ("case", "mode"), [("order/no_carrier", "orchestrate"), ("image_convert/all_well", "together")]
+)
+def test_an_example_dies_while_a_thread_commits(case: str, mode: str) -> None:
+    found = crashes(case, mode, "--runs", "2", "--every", "3", "--place", "while-committing", "--in-thread")
+    assert found["kills"] >= 5
+
+
+def test_examples_die_at_any_moment_with_commits_in_a_thread() -> None:
+    found = crashes("image_convert/all_well", "choreograph", "--runs", "2", "--random", "5", "--in-thread")
+    assert found["kills"] == 5 and set(found["statuses"]) == {"completed"}
+
+
 DAY = 86_400_000
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,9 @@ import pytest
 from bench.soak import __main__ as soak
 from bench.soak import examples, state
 from bench.soak.page import page
-from bench.soak.proofs import Proof, example_slices, kill_slices, proofs
+from bench.soak.proofs import Proof, crash_slices, example_slices, kill_slices, proofs
 from bench.soak.shares import Share, Shares
 from bench.soak.workers import Workers
-from flowlang.runtime import failpoint
 from flowlang.verify import killing
 from flowlang.verify.ledger import Ledger
 from flowlang.verify.witness import Book
@@ -98,9 +98,17 @@ def test_points_of_examples_are_all_and_distinct() -> None:
         for layout in killing.MODES:
             mine = {(victim, place) for case, its, victim, place in slices if (case, its) == (name, layout)}
             processes = 1 + (len(examples.case(name).prepared.services) if layout == "choreograph" else 0)
-            assert len(mine) == processes * (len(failpoint.PLACES) - (3 if layout == "orchestrate" else 0)), name
+            assert len(mine) == processes * (4 if layout == "orchestrate" else 7), name
     enough = {(examples.flow_of(case), layout) for case, layout, *_ in slices[: proofs()["examples"].enough]}
     assert enough == {(examples.flow_of(name), layout) for name in examples.names() for layout in killing.MODES}
+
+
+def test_every_example_is_killed_at_every_place_with_commits_in_a_thread() -> None:
+    slices = list(crash_slices())
+    assert len(slices) == len(set(slices))
+    met = {(examples.flow_of(case), layout, place) for case, layout, _, place, in_thread in slices if in_thread}
+    for name, layout in product(examples.flows(), killing.MODES):
+        assert {place for flow, its, place in met if (flow, its) == (name, layout)} == set(killing.places(layout, True))
 
 
 def test_kills_at_random_meet_every_example_in_every_layout() -> None:
