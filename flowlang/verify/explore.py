@@ -10,11 +10,17 @@ must be what `denote` says. On the way
     replay                           at an end the inputs of each role alone lead to its state
 
 Two worlds are one when their states, and all that is on its way, are equal: see `flowlang.verify.states.key`.
+
+What an input does to a state is found out once. A machine is a function of its state and the input; in most worlds of a
+choreography one service takes in what it takes in in many others, while the rest of the services are somewhere else. So
+worlds share the states of roles that are the same in everything, the order of members too, and with each state is kept to
+what each input led, with the promises above held against it at the first time. That is no less than to hold them each time:
+what is not done again would be done with equal things by a function of them, and that it is one (that it depends on nothing
+else) is what the crash before the commit looks for, twice the same input on copies of one state, and again the replays.
 """
 
 from __future__ import annotations
 
-import copy
 import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -37,7 +43,7 @@ from flowlang.verify.schedule import (
     Schedule,
     comparable,
 )
-from flowlang.verify.states import alike, clone, key
+from flowlang.verify.states import alike, clone, key, same
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 
@@ -100,13 +106,34 @@ def wander(
     return _Search(prepared, mode, dict(input), freedom, most).wander(choices)
 
 
+@dataclass(slots=True, eq=False)
+class _Known:
+    """Something of which equal ones were made one: an input, an effect, or the state of a role, which nobody changes any more.
+    `key` is equal for those that mean the same. Of a state, `after` is to what each input leads from it, `unmoved` are the
+    inputs of which a duplicate was seen to leave it as it is, and `twin` is the copy that was fed these."""
+
+    value: Any
+    key: int
+    after: dict[_Known, _Turn] = field(default_factory=dict)
+    unmoved: set[_Known] = field(default_factory=set)
+    twin: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What one input does to one state."""
+
+    state: _Known
+    effects: list[Effect]
+
+
 @dataclass(slots=True)
 class _World:
     """One situation. `ready` may be fed in any order; `last` leads back to how it came about."""
 
-    mode: Mode
+    states: dict[str, _Known]  # by role
     at: int
-    ready: list[tuple[str, Input]]
+    ready: list[tuple[str, _Known]]
     calls: dict[tuple[str, str, str], event.Invoke]
     halted: set[tuple[str, str]]
     timers: dict[tuple[str, str], int]
@@ -116,45 +143,25 @@ class _World:
     stuck: list[tuple[str, event.Invoke]]
     retried: set[tuple[str, str, str]]
     may_cancel: bool
-    keys: dict[str, int]  # of the states, by role
     finished: int = 0
     last: _Past | None = None
 
     def copy(self) -> _World:
         return _World(
-            _sharing(self.mode),
+            self.states.copy(),
             self.at,
-            list(self.ready),
-            dict(self.calls),
-            set(self.halted),
-            dict(self.timers),
-            {name: list(arms) for name, arms in self.waits.items()},
-            list(self.coming),
-            list(self.kept),
-            list(self.stuck),
-            set(self.retried),
+            self.ready.copy(),
+            self.calls.copy(),
+            self.halted.copy(),
+            self.timers.copy(),
+            {name: arms.copy() for name, arms in self.waits.items()},
+            self.coming.copy(),
+            self.kept.copy(),
+            self.stuck.copy(),
+            self.retried.copy(),
             self.may_cancel,
-            dict(self.keys),
             self.finished,
             self.last,
-        )
-
-    def key(self) -> int:
-        return hash(
-            (
-                frozenset(self.keys.items()),
-                self.at,
-                frozenset(Counter((role, key(input)) for role, input in self.ready).items()),
-                key(self.calls),
-                frozenset(self.halted),
-                frozenset(self.timers.items()),
-                key(self.waits),
-                tuple(one.id for one in self.coming),
-                tuple(one.id for one in self.kept),
-                frozenset((role, call.path, call.kind) for role, call in self.stuck),
-                self.may_cancel,
-                self.finished,
-            )
         )
 
 
@@ -163,7 +170,7 @@ class _Past:
     """What was fed, in words, and what came before."""
 
     said: str
-    fed: tuple[tuple[str, Input], ...]
+    fed: tuple[tuple[str, _Known], ...]
     before: _Past | None
 
 
@@ -183,15 +190,22 @@ class _Search:
     most: int
     found: Explored = field(default_factory=Explored)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
+    answers: dict[tuple[str, str], Value] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
-    fed: list[tuple[str, Input]] = field(default_factory=list)  # by what is happening now
+    fed: list[tuple[str, _Known]] = field(default_factory=list)  # by what is happening now
     said_by: dict[str, str] = field(default_factory=dict)  # which role says each message, by its id
+    machines: Mode = field(init=False)
+    begun: dict[str, _Known] = field(default_factory=dict)  # the states from which it begins, by role
+    messages: dict[int, _Known] = field(default_factory=dict)  # those that were said, by their addresses
+    marks: dict[int, int] = field(default_factory=dict)  # keys of effects, by their addresses
+    known: dict[tuple[str, int], list[_Known]] = field(default_factory=dict)  # by whose they are, and their keys
+    replayed: set[tuple[_Known, tuple[_Known, ...]]] = field(default_factory=set)
 
     def run(self) -> Explored:
         first = self.begin()
         if self.found.broken is not None:
             return self.found
-        seen, todo = {first.key()}, deque([first])
+        seen, todo = {self.key(first)}, deque([first])
         while todo:
             world = todo.popleft()
             self.found.worlds += 1
@@ -210,7 +224,7 @@ class _Search:
                 except (_Broken, AssertionError, KeyError, ValueError) as wrong:
                     return self.broke(world.last, said, wrong)
                 after.last = _Past(said, tuple(self.fed), world.last)
-                name = after.key()
+                name = self.key(after)
                 if name not in seen:
                     seen.add(name)
                     todo.append(after)
@@ -222,11 +236,13 @@ class _Search:
     def begin(self) -> _World:
         """The run has just started."""
         self.operations = operations_of(self.prepared.flow)
-        mode = MODES[self.mode](self.prepared)
+        self.answers = {name: answer_of(operation) for name, operation in self.operations.items()}
+        self.machines = MODES[self.mode](self.prepared)
+        self.begun = {role: self.one(state, role) for role, state in self.machines.states.items()}
         coming = list(self.freedom.events)
-        first = _World(mode, START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel, {})
+        first = _World(dict(self.begun), START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel)
         try:
-            self.feed(first, first.mode.owner, event.Start(START, tuple(self.input.items())))
+            self.feed(first, self.machines.owner, event.Start(START, tuple(self.input.items())))
         except (_Broken, AssertionError, KeyError, ValueError) as wrong:
             self.broke(None, "the run starts", wrong)
         first.last = _Past("the run starts", tuple(self.fed), None)
@@ -261,15 +277,54 @@ class _Search:
         self.found.broken = Break(self.mode, _reason(wrong), tuple(reversed(words)))
         return self.found
 
+    # ------------------------------------------------------------ what is the same
+
+    def one(self, value: Any, role: str = "") -> _Known:
+        """The one that stands for all that are the same in everything; of a state, for those of one role, whose machine alone
+        goes on from it."""
+        number = hash(key(value))
+        alike = self.known.setdefault((role, number), [])
+        for known in alike:
+            if same(known.value, value):
+                return known
+        alike.append(_Known(value, number))
+        return alike[-1]
+
+    def key(self, world: _World) -> int:
+        """Equal for worlds that are one."""
+        return hash(
+            (
+                tuple([state.key for state in world.states.values()]),
+                world.at,
+                tuple(sorted([(role, input.key) for role, input in world.ready])),
+                frozenset([(name, self.mark(call)) for name, call in world.calls.items()]),
+                frozenset(world.halted),
+                frozenset(world.timers.items()),
+                frozenset([(name, *map(self.mark, arms)) for name, arms in world.waits.items()]),
+                tuple([one.id for one in world.coming]),
+                tuple([one.id for one in world.kept]),
+                frozenset([(role, call.path, call.kind) for role, call in world.stuck]),
+                world.may_cancel,
+                world.finished,
+            )
+        )
+
+    def mark(self, effect: Effect) -> int:
+        """The key of an effect of a turn, which lives as long as the search."""
+        found = self.marks.get(id(effect))
+        if found is None:
+            found = self.marks[id(effect)] = hash(key(effect))
+        return found
+
     # ------------------------------------------------------------ what can happen
 
     def acts(self, world: _World) -> Iterator[Act]:
         """Everything that could happen next, once for things that are the same."""
-        different: set[Any] = set()
-        for number, (role, input) in enumerate(world.ready):
-            same = role, key(input)
-            if same not in different:
-                different.add(same)
+        different: set[tuple[str, int]] = set()
+        for number, (role, known) in enumerate(world.ready):
+            if (role, known.key) not in different:
+                different.add((role, known.key))
+                input = known.value
                 said = self.said_by.get(input.message.id) if isinstance(input, event.Heard) else None
                 whose = f" from {said}" if said else ""
                 yield f"{role} takes in {words(input)}{whose}", partial(self.deliver, number=number)
@@ -292,7 +347,9 @@ class _Search:
         call = world.calls[role, path, kind]
         operation = self.operations[call.service, call.operation]
         policy = call.policy
-        outs: list[tuple[str, tuple[event.Result, ...]]] = [("is ok", (event.Ok(answer_of(operation)),))]
+        outs: list[tuple[str, tuple[event.Result, ...]]] = [
+            ("is ok", (event.Ok(self.answers[call.service, call.operation]),))
+        ]
         can_fail = [one for one in operation.errors if one in policy.lets or (call.kind == "do" and not policy.firm)]
         for error in can_fail[:1]:
             outs.append((f"fails with {error}", (event.Failed(event.Error(error, "no", path)),)))
@@ -316,7 +373,7 @@ class _Search:
 
     def deliver(self, world: _World, number: int) -> None:
         role, input = world.ready.pop(number)
-        self.feed(world, role, input)
+        self.turn(world, role, input)
 
     def settle(self, world: _World, name: tuple[str, str, str], results: tuple[event.Result, ...]) -> None:
         del world.calls[name]
@@ -356,43 +413,68 @@ class _Search:
         if decision == "retry":
             world.retried.add((role, call.path, call.kind))
             world.calls[role, call.path, call.kind] = call
-        value = answer_of(self.operations[call.service, call.operation]) if call.kind == "do" else None
+        value = self.answers[call.service, call.operation] if call.kind == "do" else None
         self.feed(world, role, event.Resolved(world.at, call.path, call.kind, decision, value))
 
     def cancel(self, world: _World) -> None:
         world.may_cancel = False
-        self.feed(world, world.mode.owner, event.Cancel(world.at))
+        self.feed(world, self.machines.owner, event.Cancel(world.at))
 
     # ------------------------------------------------------------ feeding
 
     def feed(self, world: _World, role: str, input: Input) -> list[Effect]:
-        """Let a machine take an input in: from a copy of its state, as after a crash, and once more, as a duplicate."""
-        before = _apart(world.mode, role)
-        world.mode = _apart(world.mode, role)
-        effects = world.mode.advance(role, input)
-        self.fed.append((role, input))
-        world.keys[role] = _key(world.mode, role)
-        again = before.advance(role, input)
-        self.found.replays += 1
-        if not alike(again, effects) or not alike(before.held(role), world.mode.held(role)):
-            raise _Broken(f"after a crash before the commit {words(input)} leads to something else")
-        self.unchanged(world, role, input, before)  # which has come to the same state
-        for effect in effects:
-            self.take(world, role, effect)
-        return effects
+        """Let a machine take an input in."""
+        return self.turn(world, role, self.one(input))
 
-    def unchanged(self, world: _World, role: str, input: Input, twin: Mode) -> None:
-        """A duplicate leaves `twin`, whose state of the role is equal to that of the world, as it is."""
+    def turn(self, world: _World, role: str, input: _Known) -> list[Effect]:
+        """Let a machine take an input in, and once more, as a duplicate."""
+        before = world.states[role]
+        turn = before.after.get(input)
+        if turn is None:
+            turn = before.after[input] = self.first_turn(role, before, input)
+        self.found.replays += 1
+        self.fed.append((role, input))
+        world.states[role] = turn.state
+        self.unchanged(world, role, input)
+        for effect in turn.effects:
+            self.take(world, role, effect)
+        return turn.effects
+
+    def first_turn(self, role: str, state: _Known, input: _Known) -> _Turn:
+        """What an input does to the state of a role: twice from copies of it, the second time as after a crash."""
+        after, again = clone(state.value), clone(state.value)
+        effects = self.machines.having({role: after}).advance(role, input.value)
+        if not alike(self.machines.having({role: again}).advance(role, input.value), effects) or not alike(
+            again, after
+        ):
+            raise _Broken(f"after a crash before the commit {words(input.value)} leads to something else")
+        found = self.one(after, role)
+        found.twin = again
+        return _Turn(found, effects)
+
+    def unchanged(self, world: _World, role: str, known: _Known) -> None:
+        """A duplicate leaves the state of a role as it is."""
+        input, state = known.value, world.states[role]
         if isinstance(input, event.Start | event.Resolved):
             return  # the driver tells these apart by their ids, and no machine sees one twice
         if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in world.retried:
             return
-        effects = twin.advance(role, input)
         self.found.duplicates += 1
-        if [e for e in effects if not isinstance(e, event.Declined)] or not alike(
-            twin.held(role), world.mode.held(role)
-        ):
+        if known in state.unmoved:
+            return
+        if state.twin is None:
+            state.twin = clone(state.value)
+        effects = self.machines.having({role: state.twin}).advance(role, input)
+        if [e for e in effects if not isinstance(e, event.Declined)] or not alike(state.twin, state.value):
             raise _Broken(f"{words(input)} a second time changes something: {effects}")
+        state.unmoved.add(known)
+
+    def heard(self, message: event.Message) -> _Known:
+        """A message of a turn, which lives as long as the search, as its hearer takes it in."""
+        found = self.messages.get(id(message))
+        if found is None:
+            found = self.messages[id(message)] = self.one(event.Heard(START, message))
+        return found
 
     def take(self, world: _World, role: str, effect: Effect) -> None:
         match effect:
@@ -415,7 +497,7 @@ class _Search:
                 world.kept = [kept for kept in world.kept if kept.id != id]
             case event.Send(to, message):
                 self.said_by[message.id] = role
-                world.ready.append((to, event.Heard(START, message)))
+                world.ready.append((to, self.heard(message)))
             case event.Finish():
                 world.finished += 1
             case event.Declined() | event.Publish():
@@ -427,48 +509,40 @@ class _Search:
 
     def end(self, world: _World) -> None:
         """Nothing can happen any more: hold what it came to against what it means."""
-        schedule = Schedule(self.prepared, world.mode, random.Random(0), self.input, [], finished=world.finished)
+        came_to = self.machines.having({role: known.value for role, known in world.states.items()})
+        schedule = Schedule(self.prepared, came_to, random.Random(0), self.input, [], finished=world.finished)
         outcome = schedule.check()
-        all_fed: list[tuple[str, Input]] = []
-        past = world.last
-        while past is not None:
-            all_fed = [*past.fed, *all_fed]
-            past = past.before
-        twins = {role: _apart(world.mode, role) for role, _ in all_fed}
-        for role, input in all_fed:
-            self.unchanged(world, role, input, twins[role])
-        folded = MODES[self.mode](self.prepared)
-        for role, input in all_fed:
-            folded.advance(role, input)
-        if any(_key(folded, role) != known for role, known in world.keys.items()):
-            raise _Broken("what was taken in does not lead to the state when it is replayed")
-        pair = hash((key(world.mode.oracle()), key(comparable(outcome))))
+        fed = self.all_fed(world)
+        for role, input in fed:
+            self.unchanged(world, role, input)
+        for role, state in world.states.items():
+            self.replay(role, tuple([input for whose, input in fed if whose == role]), state)
+        pair = hash((key(came_to.oracle()), key(comparable(outcome))))
         if pair not in self.ended:
             self.ended.add(pair)
             self.found.ends[outcome.status] += 1
 
+    def all_fed(self, world: _World) -> list[tuple[str, _Known]]:
+        """What was taken in on the way to a world."""
+        parts = []
+        past = world.last
+        while past is not None:
+            parts.append(past.fed)
+            past = past.before
+        return [one for part in reversed(parts) for one in part]
 
-def _sharing(mode: Mode) -> Mode:
-    """The mode with the same states, each of which is copied before it changes."""
-    made = copy.copy(mode)
-    if "states" in vars(made):
-        vars(made)["states"] = dict(vars(made)["states"])
-    return made
-
-
-def _apart(mode: Mode, role: str) -> Mode:
-    """The mode with a state of its own for one role."""
-    made = _sharing(mode)
-    if "states" in vars(made):
-        states = vars(made)["states"]
-        states[role] = clone(states[role])
-    else:
-        vars(made)["state"] = clone(vars(made)["state"])
-    return made
-
-
-def _key(mode: Mode, role: str) -> int:
-    return hash(key(mode.held(role)))
+    def replay(self, role: str, inputs: tuple[_Known, ...], state: _Known) -> None:
+        """The inputs of a role alone lead to its state: one state that takes all of them in, as nothing does that was copied
+        after each."""
+        if (state, inputs) in self.replayed:
+            return
+        folded = clone(self.begun[role].value)
+        machine = self.machines.having({role: folded})
+        for input in inputs:
+            machine.advance(role, input.value)
+        if not alike(folded, state.value):
+            raise _Broken("what was taken in does not lead to the state when it is replayed")
+        self.replayed.add((state, inputs))
 
 
 def _reason(wrong: Exception) -> str:

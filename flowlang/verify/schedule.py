@@ -8,10 +8,11 @@ gives for the oracle in its cells.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 from flowlang import event, ir
 from flowlang.choreograph import machine as service_machine
@@ -45,6 +46,9 @@ class Mode(Protocol):
 
     owner: str
 
+    @property
+    def states(self) -> Mapping[str, Any]: ...
+    def having(self, states: Mapping[str, Any]) -> Mode: ...
     def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
     def held(self, role: str) -> object: ...
     def owner_knows(self, stuck: bool) -> bool: ...
@@ -90,6 +94,17 @@ class Orchestrated:
         self.program = prepared.central
         self.state = central_machine.initial(self.program, "run", START)
 
+    @property
+    def states(self) -> Mapping[str, Any]:
+        """Of the one role."""
+        return {ENGINE: self.state}
+
+    def having(self, states: Mapping[str, Any]) -> Orchestrated:
+        """The same machine in another state."""
+        made = copy(self)
+        (made.state,) = states.values()
+        return made
+
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return central_machine.advance(self.program, self.state, input)
 
@@ -115,6 +130,12 @@ class Choreographed:
         self.states = {
             service: service_machine.initial(program, "run", START) for service, program in self.programs.items()
         }
+
+    def having(self, states: Mapping[str, Any]) -> Choreographed:
+        """The same machines in other states; those of which there is none are not asked."""
+        made = copy(self)
+        made.states = dict(states)
+        return made
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
         return service_machine.advance(self.programs[role], self.states[role], input)
