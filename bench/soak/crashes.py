@@ -75,6 +75,7 @@ def told(tally: Tally, seed: int) -> dict[str, object]:
         "while recovering": tally.again,
         "stops": tally.stops,
         "late": tally.late,
+        "held up": tally.held_up,
         "asked again": tally.asked_again,
         "runs": tally.runs,
         "effects": tally.calls,

@@ -80,7 +80,6 @@ class Driver(Turns):
         self.shares_bus = False  # whether other processes put things on the bus for our roles
         self.exact = False  # whether others live on the store: what is asleep must be true, what is new be learnt
         self.direct = True  # whether what our roles say to each other is heard in the turn that says it
-        self.stopping = False
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)

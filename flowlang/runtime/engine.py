@@ -68,8 +68,8 @@ class Engine:
         there, StoreRefused, StoreError. With a virtual clock nobody else is listened to. With `processes` each service
         gets a process of its own, and this one only watches them; a store in memory can't be shared so. Services of one
         process hear each other in the turn that says it, unless not `direct`: then everything takes the way over the bus.
-        `durability` is `full`, or `fast` where the last commits may be lost when the power fails. `say` is told when a
-        process of before is waited for."""
+        `durability` is `full`, or `fast` where the last commits may be lost when the power fails. `say` is told when another
+        process is waited for: one of before that has not ended, or one that holds the store."""
         in_memory = path in ("memory", MEMORY)
         with ExitStack() as held:
             if not in_memory:
@@ -82,7 +82,7 @@ class Engine:
                     one = await lock.take_when_free(path, role, say)
                     assert one is not None
                     held.callback(one.release)
-            outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers)
+            outside = Outside(callers, clock or SystemClock(), notice, crash, jitter, load, workers, say=say)
             async with running(store, outside, roles, expires=True) as driver:
                 fleet = Fleet(driver, crash, durability) if processes else None
                 driver.shares_bus = driver.exact = processes

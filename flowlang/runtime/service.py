@@ -59,10 +59,10 @@ async def serve(path: str, service: str, crash: Crash, durability: str = "full",
         return
     store = open_store(path, durability=durability)
     try:
-        outside = given or Outside(callers, SystemClock(), crash=crash)
+        outside = given or Outside(callers, SystemClock(), crash=crash, say=partial(_say, service))
         async with running(store, outside, (service,), expires=False) as driver:
             driver.exact = True
-            await driver.submit(driver.take_up)
+            driver.do(driver.take_up)
             listening = asyncio.create_task(_listen(driver))
             await _first(stop, driver)
             listening.cancel()

@@ -97,3 +97,4 @@ class Outside:
     horizon: int = 400 * 86_400_000  # milliseconds after its start at which a run may still reach a new service
     grace: int = 5_000  # milliseconds beyond a call's limit after which the driver gives up on the caller
     refusals: tuple[type[Exception], ...] = (RuntimeRefusal,)
+    say: Callable[[str], object] = lambda said: None  # a sentence for whoever wonders why nothing goes on

@@ -48,10 +48,10 @@ def open_store(path: str, write: bool = True, durability: str = "full") -> Sqlit
     connection = None
     try:
         connection = apsw.Connection(path, flags=flags, statementcachesize=200)
-        connection.set_busy_timeout(BUSY)
         if write:
-            _prepare(connection, DURABILITIES[durability])
-        else:
+            _prepare_patiently(connection, DURABILITIES[durability])
+        connection.set_busy_timeout(BUSY)
+        if not write:
             connection.execute("SELECT count(*) FROM flows")
     except apsw.Error as error:
         raise store_error(path, error, connection) from error
@@ -140,27 +140,26 @@ def _check(path: str, look: _Look) -> None:
         raise StoreRefused(f"the store `{path}` has schema {version}, {word} than this version's {VERSION}")
 
 
+def _prepare_patiently(connection: apsw.Connection, synchronous: str) -> None:
+    """The processes of a choreography open their store at the same moment. SQLite does not wait for whoever takes the log,
+    whatever its time limit is, so we do; and we look anew each time: once another has made the store, nobody need write."""
+    until = time.monotonic() + BUSY / 1000
+    while True:
+        try:
+            return _prepare(connection, synchronous)
+        except apsw.BusyError:
+            if time.monotonic() > until:
+                raise
+        time.sleep(0.01)
+
+
 def _prepare(connection: apsw.Connection, synchronous: str) -> None:
     """The schema where the file is new, and settings; two processes that do so at once agree. The schema comes first: with
     a rollback journal the file is empty or ours wherever its maker is killed, while a log would leave a head of nobody's."""
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     if _version(connection) == 0:
         _create(connection)
-    _log_ahead(connection)
-
-
-def _log_ahead(connection: apsw.Connection) -> None:
-    """Take the write-ahead log. SQLite does not wait for others here, whatever the time limit for that is, so we do: the
-    processes of a choreography open their store at the same moment."""
-    until = time.monotonic() + BUSY / 1000
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            return
-        except apsw.BusyError:
-            if time.monotonic() > until:
-                raise
-        time.sleep(0.01)
+    connection.execute("PRAGMA journal_mode = WAL")
 
 
 def _create(connection: apsw.Connection) -> None:

@@ -23,6 +23,10 @@ class StoreError(Exception):
     """The store can't be read or written: locked, full, read-only, gone. Nothing is half-written."""
 
 
+class StoreLocked(StoreError):
+    """Another process holds the store. It may let go."""
+
+
 class StoreRefused(StoreError):
     """The file is there but is no store that this version can use."""
 

@@ -18,8 +18,12 @@ from flowlang.runtime import failpoint
 from flowlang.runtime.clock import VirtualClock
 from flowlang.runtime.setting import Outside
 from flowlang.runtime.sqlite import MEMORY, SqliteStore
+from flowlang.runtime.store import StoreLocked
 
 T = TypeVar("T")
+
+HELD = 1_000  # milliseconds that a turn waits for a store that another process holds, before the loop goes on
+PAUSE = 0.02  # seconds until it is tried again
 
 SLOW = 0.003
 """Seconds of a commit above which it has a thread, so that the loop goes on; below it, changing threads costs more."""
@@ -33,6 +37,7 @@ class Turns(ABC):
         self.outside = outside
         self.clock = outside.clock
         self.failure: BaseException | None = None
+        self.stopping = False  # nothing is begun any more
         self.is_committing = False  # in a thread, while the loop goes on
         self._loop = asyncio.get_running_loop()
         self._todo: deque[Callable[[], object]] = deque()
@@ -40,6 +45,8 @@ class Turns(ABC):
         self._released: list[Callable[[], object]] = []
         self._draining = False
         self._scheduled = False
+        self._is_held_up = False  # by another process that holds the store
+        store.wait_at_most(HELD)
         self._may_commit_apart = not isinstance(self.clock, VirtualClock) and store.path != MEMORY
         self._has_more = False  # something for the turn after the one that is being committed
         self._watchers: dict[str, list[Callable[[], bool]]] = {"": []}
@@ -167,7 +174,8 @@ class Turns(ABC):
         if self.is_committing or self.failure is not None:
             return
         try:
-            self.store.begin()
+            if not self._begin():
+                return
             self._gather()
             failpoint.hit("before-commit")
             if self._may_commit_apart and self.store.commit_time > SLOW:
@@ -181,6 +189,25 @@ class Turns(ABC):
                 raise
             return
         self._committed()
+
+    def _begin(self) -> bool:
+        """Take the store. Where another process has held it for long, perhaps because somebody has stopped that one, the turn
+        is put off for as long as it takes: nothing of it has happened. Whoever is asked to end does not wait."""
+        try:
+            self.store.begin()
+        except StoreLocked as held:
+            if self.stopping:
+                raise
+            if not self._is_held_up:
+                self._is_held_up = True
+                self.outside.say(f"{held}; waiting until it lets go")
+            self._scheduled = True
+            self._loop.call_later(PAUSE, self._turn)
+            return False
+        if self._is_held_up:
+            self._is_held_up = False
+            self.outside.say(f"the store `{self.store.path}` is free again")
+        return True
 
     def _forget_turn(self, problem: BaseException) -> None:
         """A turn that is not on the disk has not been."""

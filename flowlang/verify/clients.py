@@ -41,7 +41,7 @@ class Clients:
         self._clock = clock
         self._told = told
 
-    async def live(self, path: Path, callers: Callable[[Setting], Caller]) -> None:
+    async def live(self, path: Path, callers: Callable[[Setting], Caller], say: Callable[[str], object]) -> None:
         """Be the engine until all runs are over, or nothing is due any more. Services have processes of their own, which somebody
         else starts, where the mode is `choreograph`."""
         apart = self._mode == "choreograph"
@@ -56,6 +56,7 @@ class Clients:
             poll=apart,
             direct=self._mode != "together",
             processes=apart,
+            say=say,
         ) as engine:
             await engine.install(self._installation)
             for run in self._case.names():

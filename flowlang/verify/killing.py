@@ -46,6 +46,7 @@ LOCKED = ("before-commit", "before-mark-sent", "before-ack")  # places at which 
 AFTER_ACK = "after-ack"  # a place for stops: after the commit that acknowledges, so nothing is on its way any more
 PATIENCE = 30.0  # seconds after which runs that are not over are stranded
 ALWAYS = -1.0  # seconds above which a commit has a thread, so that each has one
+HELD = 20  # milliseconds of another's transaction after which a process says that it waits
 MOST_PASSES = 400  # of one place by one process; beyond that something goes round and round
 
 
@@ -59,6 +60,7 @@ class Tally:
     again: int = 0  # kills of a process that was recovering
     stops: int = 0
     late: int = 0  # stops in which time went by
+    held_up: int = 0  # stops within a transaction for which others said that they wait
     asked_again: int = 0  # calls whose effect was there already, and was not made anew
     runs: int = 0
     calls: int = 0
@@ -68,7 +70,7 @@ class Tally:
 
     def add(self, other: Tally) -> None:
         """What another one has counted."""
-        for name in ("lives", "kills", "again", "stops", "late", "asked_again", "runs", "calls"):
+        for name in ("lives", "kills", "again", "stops", "late", "held_up", "asked_again", "runs", "calls"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.points += other.points
         self.statuses += other.statuses
@@ -116,6 +118,7 @@ class Harness:
         self._alive = os.pipe()
         gc.freeze()  # what is there already is shared with all processes, and not looked through in each
         self._socket = folder / "ledger"
+        self._waiting = folder / "waiting"  # what processes have said of a store that another one holds
         self._book = Book(folder / "ledger.txt")
         self._ledger = self._fork(lambda: keep(self._socket, folder / "ledger.txt", self._alive[0]))
         while not self._socket.exists():
@@ -206,6 +209,7 @@ class Harness:
 
     def _next_path(self) -> Path:
         self._number += 1
+        self._waiting.unlink(missing_ok=True)
         return self._folder / f"{self._number}.db"
 
     def _forget(self, path: Path) -> None:
@@ -257,22 +261,32 @@ class Harness:
                 os.kill(pid, signal.SIGKILL)
 
     def _let_time_pass(self, path: Path, stop: Stop, who: Mapping[int, str], until: float) -> None:
-        """See `Stop`. One that is stopped in a transaction holds the others up; there is nothing to wait for then."""
-        waits = stop.place not in LOCKED and bool(self.services)
-        if waits:
-            self._until_quiet(path, stop.victim, who, until)
+        """See `Stop`. One that is stopped in a transaction holds the others up until it goes on: whoever wants to write says
+        that he waits."""
+        if self.services:
+            self._until_quiet(path, stop, who, until)
         if stop.event and not _lies_there(path, stop.victim):
             return
         self.tally.late += 1
         self._clock.skip_to(self._clock.now() + stop.over)
-        if waits:
-            self._until_quiet(path, stop.victim, who, until)
+        if self.services:
+            self._until_quiet(path, stop, who, until)
+        self.tally.held_up += stop.place in LOCKED and self._somebody_waits()
 
-    def _until_quiet(self, path: Path, but: str, who: Mapping[int, str], until: float) -> None:
-        """Return when nothing goes on without the role `but`: the others are idle and wait for it, or have ended."""
+    def _somebody_waits(self) -> bool:
+        """Whether more have said that they wait for the store than that it is free again."""
+        said = self._waiting.read_text() if self._waiting.exists() else ""
+        return said.count("+") > said.count("-")
+
+    def _until_quiet(self, path: Path, stop: Stop, who: Mapping[int, str], until: float) -> None:
+        """Return when nothing goes on without the one that is stopped: the others are idle and wait for it, or have ended, or
+        can do nothing, since it holds the store."""
         [desk] = [pid for pid, role in who.items() if role == DESK]
+        but = stop.victim
         role = ENGINE if but == DESK else but
         while time.monotonic() < until:
+            if stop.place in LOCKED and self._somebody_waits():
+                return
             store = view.open_view(str(path))
             try:
                 goes_on = store.goes_on(self._clock.now())
@@ -319,6 +333,7 @@ class Harness:
         def act() -> None:
             if self.in_thread:
                 turns.SLOW = ALWAYS
+            turns.HELD = HELD
             if blow is not None and blow.place and blow.victim == role:
                 failpoint.set_hook(_hook(blow))
             told = Told(self._socket)
@@ -328,11 +343,17 @@ class Harness:
 
             if role == DESK:
                 clients = Clients(self.case, self._installation, self.mode, self._clock, told)
-                return asyncio.run(clients.live(path, noted))
-            outside = Outside(noted, self._clock, jitter=lambda: 0.0)
+                return asyncio.run(clients.live(path, noted, self._waits))
+            outside = Outside(noted, self._clock, jitter=lambda: 0.0, say=self._waits)
             return asyncio.run(service.serve(str(path), role, NO_CRASH, given=outside))
 
         return self._fork(act)
+
+    def _waits(self, said: str) -> None:
+        """In a process: somebody else holds the store, or has let it go."""
+        words = {"locked": b"+", "free again": b"-"}
+        with open(self._waiting, "ab") as file:
+            file.write(b"".join(mark for word, mark in words.items() if word in said))
 
     def _fork(self, act: Callable[[], None]) -> int:
         def main() -> None:

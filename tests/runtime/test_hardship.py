@@ -113,7 +113,7 @@ LOCK_HOLDER = (
     "sys.stdin.read()\n"
 )
 IMPATIENT = (
-    "import sys\nfrom flowlang.runtime import service, sqlite\nsqlite.BUSY = 1\nsys.exit(service.main(sys.argv[1:]))\n"
+    "import sys\nfrom flowlang.runtime import service, turns\nturns.HELD = 1\nsys.exit(service.main(sys.argv[1:]))\n"
 )
 
 
@@ -151,7 +151,8 @@ def test_each_command_says_what_is_wrong_with_a_store_and_leaves_it_alone(
     assert (path.read_bytes() if path.is_file() else b"") == before
 
 
-def test_a_store_that_another_program_has_locked_is_said_to_be(tmp_path: Path) -> None:
+def test_who_waits_for_a_store_says_so_and_ends_when_it_is_asked_to(tmp_path: Path) -> None:
+    """A service, while another program has locked the store."""
     path = str(tmp_path / "s.db")
     open_store(path).close()
     holder = [sys.executable, "-c", LOCK_HOLDER, path]
@@ -159,10 +160,13 @@ def test_a_store_that_another_program_has_locked_is_said_to_be(tmp_path: Path) -
         assert other.stdout is not None and other.stdin is not None
         other.stdout.readline()
         words = [sys.executable, "-c", IMPATIENT, "--store", path, "--service", "payments"]
-        done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        with subprocess.Popen(words, cwd=ROOT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as service:
+            assert service.stderr is not None
+            locked = f"service payments: the store `{path}` is locked by another process"
+            assert service.stderr.readline() == f"note: {locked}; waiting until it lets go\n"
+            service.terminate()
+            assert (service.wait(), service.stderr.read()) == (69, f"error: {locked}\n")
         other.stdin.close()
-    said = f"error: service payments: the store `{path}` is locked by another process\n"
-    assert (done.returncode, done.stdout, done.stderr) == (69, "", said)
     assert lock.owner_of(path, "payments") is None, "it has let go of what it held"
 
 

@@ -303,22 +303,11 @@ def read_only(stage: Stage, path: Path) -> Callable[[], None]:
     return lambda: None
 
 
-def locked(stage: Stage, path: Path) -> Callable[[], None]:
-    other = apsw.Connection(str(path))
-    other.execute("BEGIN IMMEDIATE")
-    return other.close
-
-
-@pytest.mark.parametrize(
-    ("spoil", "said"),
-    [(full, "no space"), (read_only, "read-only"), (locked, "locked")],
-    ids=["full", "read-only", "locked"],
-)
+@pytest.mark.parametrize(("spoil", "said"), [(full, "no space"), (read_only, "read-only")], ids=["full", "read-only"])
 def test_60_where_nothing_can_be_written_no_effect_begins_and_the_run_goes_on_later(
-    mode: str, spoil: Callable[[Stage, Path], Callable[[], None]], said: str, tmp_path: Path, monkeypatch: Any
+    mode: str, spoil: Callable[[Stage, Path], Callable[[], None]], said: str, tmp_path: Path
 ) -> None:
     """The store can't be written any more while `a` is called."""
-    monkeypatch.setattr("flowlang.runtime.sqlite.BUSY", 1)
     path = tmp_path / "s.db"
     release: list[Callable[[], None]] = []
     stages: list[Stage] = []
@@ -347,3 +336,35 @@ def test_60_where_nothing_can_be_written_no_effect_begins_and_the_run_goes_on_la
     drive(A + B, mode, second, ledger, path)
     assert [request.path for request in ledger.calls] == ["f/a", "f/a", "f/b"]
     assert len({request.key for request in ledger.calls}) == 2
+
+
+def test_60_where_another_process_holds_the_store_no_effect_begins_until_it_lets_go(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the store while `a` is called, and is stopped, say. Nobody has to be started again."""
+    monkeypatch.setattr("flowlang.runtime.turns.HELD", 1)
+    path = tmp_path / "s.db"
+    others: list[apsw.Connection] = []
+    notes: list[str] = []
+
+    def answers(request: Request) -> Result:
+        if not others:
+            others.append(apsw.Connection(str(path)))
+            others[0].execute("BEGIN IMMEDIATE")
+        return Ok({"n": 1})
+
+    ledger = Ledger(answers)
+
+    async def main(stage: Stage) -> None:
+        await stage.begin()
+        ends = asyncio.create_task(stage.engine.until("r1"))
+        while not notes:
+            await asyncio.sleep(0.01)
+        await stage.sleep(1_000)
+        assert notes == [f"the store `{path}` is locked by another process; waiting until it lets go"]
+        assert [request.path for request in ledger.calls] == ["f/a"], "b is not begun: nobody could note that it is"
+        others[0].close()
+        assert await ends == "completed" and notes[1:] == [f"the store `{path}` is free again"]
+
+    drive(A + B, mode, main, ledger, path, say=notes.append)
+    assert [request.path for request in ledger.calls] == ["f/a", "f/b"]

@@ -87,6 +87,15 @@ def test_who_is_stopped_past_a_deadline_takes_the_event_that_came_in_time() -> N
     assert set(found["statuses"]) == {"completed"}
 
 
+def test_who_is_stopped_within_a_transaction_holds_others_up_and_nobody_gives_up() -> None:
+    """Each process with the store in its hand, at its first passes: whoever wants to write says that he waits, and goes on
+    when the one that is stopped does."""
+    stop = ("--every", "4", "--stop", "1000", "--place", "before-commit", "--place", "before-ack")
+    found = crashes("image_convert/all_well", "choreograph", "--runs", "2", *stop)
+    assert found["stops"] >= found["held up"] >= 5
+    assert set(found["statuses"]) == {"completed"}
+
+
 def test_a_step_is_stopped_past_the_limit_of_a_scope_that_another_service_watches() -> None:
     """Carriers have half an hour, and the one who asks them has the watch; they stand for a day before, in and after a call."""
     stop = ("--every", "5", "--stop", str(DAY), "--victim", "carriers")

@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from flowlang.runtime.store import StoreError, StoreRefused
+from flowlang.runtime.store import StoreError, StoreLocked, StoreRefused
 
 ADD_RUN = (
     "INSERT INTO runs(run, flow, hash, mode, owner, key, input, status, started, ended, options) "
@@ -53,8 +53,12 @@ class Connection:
         self._seen_version = -1
         self._late: dict[str, list[tuple[Any, ...]]] = {sql: [] for sql in LATE}
 
+    def wait_at_most(self, milliseconds: int) -> None:
+        """From now on a statement waits no longer for a lock that another process has."""
+        self._connection.set_busy_timeout(milliseconds)
+
     def begin(self) -> None:
-        """Take the write lock."""
+        """Take the write lock. Raises StoreLocked where another process has it all the time."""
         self._run("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
@@ -169,7 +173,7 @@ def store_error(path: str, error: apsw.Error, connection: apsw.Connection | None
     """What SQLite said, in words about the store. `connection` is where it said it, when it came so far."""
     match error:
         case apsw.BusyError() | apsw.LockedError():
-            return StoreError(f"the store `{path}` is locked by another process")
+            return StoreLocked(f"the store `{path}` is locked by another process")
         case apsw.FullError():
             return StoreError(f"there is no space left for the store `{path}`")
         case apsw.ReadOnlyError() | apsw.PermissionsError():
