@@ -31,6 +31,7 @@ from flowlang.runtime.store import PartRow
 from flowlang.runtime.waiting import asked
 from flowlang.verify.adapters import WatchedStore, known_share
 from flowlang.verify.ledger import Entry, Ledger
+from flowlang.verify.outside import step_at
 from flowlang.verify.replay import Broken, Journal, Twins, journal
 from flowlang.verify.schedule import Choreographed, Mode, Orchestrated, Prepared, Schedule, closure
 
@@ -290,12 +291,8 @@ def _mirror(flow: ir.Flow, run: str, outcome: Outcome, ledger: Ledger, by_hand: 
             continue
         if entry.path in outcome.residue or entry.key in undone:
             continue
-        if entry.path in compensated or _has_undo(flow, entry.path):
+        if entry.path in compensated or step_at(flow, entry.path).undo is not None:
             raise Broken(f"the run is {outcome.status}, and the effect of {entry.path} is left")
-
-
-def _has_undo(flow: ir.Flow, path: str) -> bool:
-    return any(isinstance(node, ir.Step) and node.path == path and node.undo is not None for node in ir.walk(flow.body))
 
 
 def _attempts(store: SqliteStore, read: Sequence[Journal], ledger: Ledger) -> None:

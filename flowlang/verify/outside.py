@@ -7,6 +7,7 @@ from typing import Any, assert_never
 from flowlang import event, ir
 from flowlang.declared import Operation
 from flowlang.event import External, Input, Value
+from flowlang.place import is_instance
 from flowlang.schema import example_of
 
 
@@ -70,4 +71,4 @@ def undo_word(kind: str) -> str:
 
 def step_at(flow: ir.Flow, path: str) -> ir.Step:
     """The step of which `path` is an instance."""
-    return next(node for node in ir.walk(flow.body) if isinstance(node, ir.Step) and node.path == path)
+    return next(node for node in ir.walk(flow.body) if isinstance(node, ir.Step) and is_instance(node.path, path))

@@ -7,18 +7,25 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from flowlang.event import External
+from flowlang import ir
+from flowlang.event import Error, External, Outcome
+from flowlang.place import instance
 from flowlang.runtime.bus import Bus
+from flowlang.runtime.ports import Request
 from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES, Freedom, explore
+from flowlang.verify.invariants import _mirror
+from flowlang.verify.ledger import Ledger
 from flowlang.verify.mutants import planted
 from flowlang.verify.planted import MUTANTS
+from flowlang.verify.replay import Broken
 from flowlang.verify.rollout import second
 from flowlang.verify.schedule import prepare
 from flowlang.verify.simulate import KINDS, Report, Subject, shortest, simulate
@@ -132,6 +139,34 @@ def test_an_event_that_nobody_takes_is_still_there_at_the_end() -> None:
     for mode in MODES:
         found = simulate(Subject(prepared, small.INPUT, (other,)), mode, Choices(draws=()), ())
         assert found.statuses == ("failed",) and not found.broken
+
+
+LOOP = small.kernel(
+    small.whole("for each i in [1, 2] { step s = a.act(id: id) { compensate a.undo(id: id) } }\nfail Odd")
+)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_an_operator_answers_for_a_step_of_one_iteration(mode: str) -> None:
+    """Behind a point of no return a call is not given up: it gets stuck."""
+    text = small.whole("commit\nfor each i in [1, 2] { step s = a.act(id: id) }")
+    loop = Subject(prepare(small.kernel(text)), small.INPUT)
+    for seed in range(400):
+        found = simulate(loop, mode, Choices(seed))
+        assert not found.broken
+        if any("an operator says `done` to small/i[1]/s (do)" in line for line in found.trace):
+            return
+    raise AssertionError("no operator had to")
+
+
+def test_an_effect_of_an_iteration_that_is_left_is_found() -> None:
+    [step] = [node for node in ir.walk(LOOP.body) if isinstance(node, ir.Step)]
+    ledger = Ledger()
+    ledger.note(0, "effect", Request("run", "small", instance(step.path, (1,)), "do", "a", "act", {}, 0, 1, 0), "a")
+    failed = Outcome("failed", None, Error("Odd", "", "small"), (), (), ())
+    with pytest.raises(Broken, match=r"the effect of small/i\[1\]/s is left"):
+        _mirror(LOOP, "run", failed, ledger, set())
+    _mirror(LOOP, "run", replace(failed, residue=("small/i[1]/s",)), ledger, set())
 
 
 @pytest.mark.parametrize("mode", MODES)
