@@ -41,7 +41,7 @@ class Link:
 
     def __init__(self, conformers: Conformers | None = None) -> None:
         self._closures: dict[int, tuple[Expression, Callable[[Env], Value]]] = {}
-        self._given: dict[int, tuple[Expression, Schema, Callable[[Env], Value], Callable[[Value], Value]]] = {}
+        self._given: dict[int, tuple[Expression, Schema, Callable[[Env], Value], Conformer]] = {}
         self._conformers: Conformers = {} if conformers is None else conformers
 
     def optional(self, expression: Expression, env: Env) -> Value:
@@ -72,11 +72,11 @@ class Link:
         """`conformed` of `value`. Nearly every value fits, and is then looked at once: its size and its shape together."""
         known = self._given.get(id(expression))
         if known is None:
-            quick = (compile_expr(expression.tree, bounded=False), self._conformer(schema).look)
-            known = self._given[id(expression)] = (expression, schema, *quick)
+            evaluate = compile_expr(expression.tree, bounded=False)
+            known = self._given[id(expression)] = (expression, schema, evaluate, self._conformer(schema))
         if known[1] is schema:
             try:
-                fitted = known[3](known[2](env))
+                fitted = known[3].look(known[2](env))
             except ExpressionError:
                 fitted = DOUBT
             if fitted is not DOUBT:
@@ -85,7 +85,7 @@ class Link:
 
     def conformed(self, schema: Schema, value: Value, name: str) -> Value:
         """`value` as `schema` has it (numbers normalised). Raises Refused called `name` where it breaks the schema."""
-        fitted, problems = self._conformer(schema).conform(value)
+        fitted, problems = self._conformer(schema)(value)
         if problems:
             raise Refused(name, "; ".join(problems))
         return fitted

@@ -37,7 +37,8 @@ class Answers:
 
     def taken(self, request: Request, thing: Any) -> Result | None:
         """`Ok` with what a handler returned, where it plainly fits; None where somebody has to look more closely."""
-        value = self._conform(request).take(thing)
+        known = self._conformers.get((request.service, request.operation)) or self._conform(request)
+        value = known.take(thing)
         return None if value is DOUBT else Ok(value)
 
     def ignores(self, request: Request) -> bool:

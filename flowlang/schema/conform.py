@@ -10,8 +10,8 @@ to recursively remember what they have said about a value, and alternatives cann
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from flowlang.declared import Schema
@@ -45,25 +45,54 @@ from flowlang.schema.formats import FORMATS
 from flowlang.schema.pattern import Pattern
 from flowlang.schema.pattern_syntax import BadPattern
 from flowlang.schema.place import Path, Problems, show, told
-from flowlang.schema.quick import DOUBT, compiled
+from flowlang.schema.quick import DOUBT, Quick, compiled
 from flowlang.schema.refs import Document, check_circles
-from flowlang.values import MAX_DEPTH, MAX_SIZE, Duration, Timestamp, Value
+from flowlang.values import MAX_DEPTH, Duration, Timestamp, Value
 
 _ATOMS = frozenset({type(None), bool, int, Decimal, str})
 
 
-@dataclass(frozen=True, slots=True)
 class Conformer:
-    """From a value to the value as a schema has it and at most ten problems."""
+    """From a value to the value as a schema has it and at most ten problems.
 
-    conform: Callable[[Value], tuple[Value, tuple[str, ...]]]
-    take: Callable[[Any], Value]
-    """From an object of Python to a fresh value that fits, or DOUBT: then it must become a value first."""
-    look: Callable[[Value], Value]
-    """From a value to what fits, if it is no larger than a value may be; or DOUBT."""
+    `take` is from an object of Python to a fresh value that fits, or DOUBT: then it must become a value first. `look` is from
+    a value to what fits, if it is no larger than a value may be; or DOUBT. Each is compiled when it is asked for the second
+    time, and asked without a detour from then on: most of the schemas that a `check` holds something against are asked once,
+    and the long way is then the shorter one."""
+
+    __slots__ = ("_fit", "look", "take")
+
+    def __init__(self, fit: Fit, quick: Callable[[bool], Quick]) -> None:
+        self._fit = fit
+        self.look: Quick = self._at_first("look", partial(quick, False))
+        self.take: Quick = self._at_first("take", partial(quick, True))
+
+    def _at_first(self, name: str, make: Callable[[], Quick]) -> Quick:
+        def again(thing: Any) -> Any:
+            made = make()
+            setattr(self, name, made)
+            return made(thing)
+
+        def once(thing: Any) -> Any:
+            setattr(self, name, again)
+            return DOUBT
+
+        return once
 
     def __call__(self, value: Value) -> tuple[Value, tuple[str, ...]]:
-        return self.conform(value)
+        fitted = self.look(value)
+        if fitted is not DOUBT:
+            return fitted, ()
+        if _odd(value):
+            return value, (_where(value) or f"nested deeper than {MAX_DEPTH} levels",)
+        problems = Problems()
+        try:
+            fitted = self._fit(value, None, problems)
+        except RecursionError:  # closures call each other, so the stack of C is not in danger
+            return value, ("nested too deeply for its schema",)
+        if problems:
+            return value, tuple(problems[:MAX_PROBLEMS])
+        return fitted, ()
 
 
 def conformer(schema: Schema | bool) -> Conformer:
@@ -91,35 +120,7 @@ def conformer(schema: Schema | bool) -> Conformer:
 
         return asked
 
-    look, take = compiled(schema, document, full)
-
-    def conform(value: Value) -> tuple[Value, tuple[str, ...]]:
-        left = [MAX_SIZE]
-        fitted = look(value, left)
-        if fitted is not DOUBT and left[0] >= 0:
-            return fitted, ()
-        if _odd(value):
-            return value, (_where(value) or f"nested deeper than {MAX_DEPTH} levels",)
-        problems = Problems()
-        try:
-            fitted = fit(value, None, problems)
-        except RecursionError:  # closures call each other, so the stack of C is not in danger
-            return value, ("nested too deeply for its schema",)
-        if problems:
-            return value, tuple(problems[:MAX_PROBLEMS])
-        return fitted, ()
-
-    def taken(thing: Any) -> Value:
-        left = [MAX_SIZE]
-        value = take(thing, left)
-        return DOUBT if left[0] < 0 else value
-
-    def looked_at(value: Value) -> Value:
-        left = [MAX_SIZE]
-        fitted = look(value, left)
-        return DOUBT if left[0] < 0 else fitted
-
-    return Conformer(conform, taken, looked_at)
+    return Conformer(fit, partial(compiled, schema, document, full))
 
 
 def _odd(value: Any, left: int = MAX_DEPTH) -> bool:

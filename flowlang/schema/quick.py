@@ -4,29 +4,29 @@ The plain parts of a schema (types, members, items, bounds, enumerations of text
 tree of ours and never from text: what a contract says occurs in it as constants only. It gives the value as the schema has
 it, or `DOUBT`; who is in doubt asks the closures, which know what to say. There are two of them:
 
-    look(value, left)    for a value: the same object where nothing is to be changed
-    take(thing, left)    for what a handler answered: a fresh value, if the thing is made of plain dicts, lists and scalars
+    look(value)    for a value: the same object where nothing is to be changed
+    take(thing)    for what a handler answered: a fresh value, if the thing is made of plain dicts, lists and scalars
 
-`left` is a list of one number, what the value may still take in characters: whoever finds less than nothing there afterwards
-is in doubt too.
+In their code `left` is a list of one number, what the value may still take in characters, and `s` what this part of it takes:
+what is larger is in doubt too.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal, DecimalException
 from typing import Any, Final
 
 from flowlang.expression.python import functions_of
 from flowlang.schema.refs import Document
-from flowlang.values import DECIMALS, MAX_INT, MIN_INT, BadValue, from_python
+from flowlang.values import DECIMALS, MAX_INT, MAX_SIZE, MIN_INT, BadValue, from_python
 
 DOUBT: Final = object()
 """The answer of who can't say that the value fits."""
 
-Quick = Callable[[Any, list[int]], Any]
+Quick = Callable[[Any], Any]
 
 _BELONGS: Final[dict[str, frozenset[str]]] = {
     "object": frozenset(("properties", "required")),
@@ -50,30 +50,10 @@ class _NotPlain(Exception):
     """The schema says something that is not known here."""
 
 
-def compiled(schema: Any, document: Document, full: Callable[[Any], Callable[[Any], Any]]) -> tuple[Quick, Quick]:
-    """`look` and `take` of a schema. `full` makes the closure of a part that is not plain: from a value to what fits, or
-    DOUBT. Each is compiled when it is asked for the second time: most of the schemas that a `check` holds something against
-    are asked once, and the long way is then the shorter one."""
-    look, take = _Code(document, full, False), _Code(document, full, True)
-    return _later(lambda: look.function(schema)), _later(lambda: take.function(schema))
-
-
-def _later(make: Callable[[], Quick]) -> Quick:
-    """What `make` makes, from the second use on; DOUBT at the first."""
-    asked = 0
-    made: Quick | None = None
-
-    def quick(thing: Any, left: list[int]) -> Any:
-        nonlocal asked, made
-        if made is not None:
-            return made(thing, left)
-        asked += 1
-        if asked == 1:
-            return DOUBT
-        made = make()
-        return made(thing, left)
-
-    return quick
+def compiled(schema: Any, document: Document, full: Callable[[Any], Callable[[Any], Any]], fresh: bool) -> Quick:
+    """`take` of a schema, or `look` where nothing `fresh` is wanted. `full` makes the closure of a part that is not plain: from
+    a value to what fits, or DOUBT."""
+    return _Code(document, full, fresh).function(schema)
 
 
 def valued(thing: Any) -> Any:
@@ -82,15 +62,6 @@ def valued(thing: Any) -> Any:
         return from_python(thing)
     except BadValue:
         return DOUBT
-
-
-def accepted(number: Any) -> Any:
-    """A number of Python as a decimal value, or None where there is something to say about it."""
-    try:
-        found = DECIMALS.create_decimal(repr(number) if type(number) is float else number)
-    except DecimalException:
-        return None
-    return found if found and found.is_finite() else None
 
 
 def has_surrogate(text: str) -> bool:
@@ -111,14 +82,18 @@ class _Code:
 
     def function(self, schema: Any) -> Quick:
         """The compiled function of the whole."""
-        whole = self.define([*self.part(schema, 0), *_lines("return x")])
+        body = _lines("left = [MAX_SIZE]\ns = 0")
+        odd = ast.ExceptHandler(ast.Name("DecimalException", ast.Load()), None, _lines("return DOUBT"))
+        body.append(ast.Try(self.part(schema, 0), [odd], [], []))
+        body += _lines("return DOUBT if left[0] < s else x")
+        whole = self.define(body, ["x"])
         found: Quick = functions_of(self.functions, "<schema>", {**_NAMESPACE, **self.constants})[whole]
         return found
 
-    def define(self, body: list[ast.stmt]) -> str:
-        """A new function of `x` and `left`; its name."""
+    def define(self, body: list[ast.stmt], parameters: Iterable[str] = ("x", "left")) -> str:
+        """A new function; its name."""
         name = f"f{len(self.functions)}"
-        head = ast.arguments([], [ast.arg("x"), ast.arg("left")], None, [], [], None, [])
+        head = ast.arguments([], [ast.arg(each) for each in parameters], None, [], [], None, [])
         self.functions.append(ast.FunctionDef(name, head, body, [], None))
         return name
 
@@ -167,8 +142,11 @@ class _Code:
             text = (
                 "k = type(x)\n"
                 "if k is int:\n    if not MIN_INT <= x <= MAX_INT: return DOUBT\n    x = Decimal(x)\n"
-                "elif k is Decimal or k is float:\n    x = accepted(x)\n    if x is None: return DOUBT\n"
-                "else: return DOUBT\n"
+                "else:\n"
+                "    if k is Decimal: x = exact(x)\n"
+                "    elif k is float: x = exact(repr(x))\n"
+                "    else: return DOUBT\n"
+                "    if not x or not x.is_finite(): return DOUBT\n"
             )
         else:
             text = "k = type(x)\nif k is int: x = Decimal(x)\nelif k is not Decimal: return DOUBT\n"
@@ -195,7 +173,7 @@ class _Code:
             if schema.get("minLength", 0):
                 text += f"if len(x) < {int(schema['minLength'])}: return DOUBT\n"
             if "enum" not in schema:
-                text += "left[0] -= len(x)\n"
+                text += "s += len(x)\n"
                 if self.fresh:
                     text += "if not x.isascii() and has_surrogate(x): return DOUBT\n"
         return text
@@ -208,7 +186,7 @@ class _Code:
             raise _NotPlain
         body = _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
         names = sum(len(name) for name in properties)
-        body += _lines(f"left[0] -= 12 * n + {names}\n" + ("r = v.copy()" if self.fresh else "r = v"))
+        body += _lines(f"s = 12 * n + {names}\n" + ("r = v.copy()" if self.fresh else "r = v"))
         missing = ast.ExceptHandler(ast.Name("KeyError", ast.Load()), None, _lines("return DOUBT"))
         parts: list[ast.stmt] = []
         for name, each in properties.items():
@@ -227,13 +205,13 @@ class _Code:
             parts += [*read, *inner]
         if required:
             parts = [ast.Try(parts, [missing], [], [])]
-        body += [*parts, *_lines("return DOUBT if n else r")]
+        body += [*parts, *_lines("left[0] -= s\nreturn DOUBT if n else r")]
         return self.define(body)
 
     def list(self, schema: dict[str, Any], depth: int) -> str:
         least = int(schema.get("minItems", 0))
         body = _lines(f"if type(x) is not list or len(x) < {least}: return DOUBT\nv = x\nr = v\ni = -1\n")
-        body += _lines("left[0] -= 8 * len(v)\nif left[0] < 0: return DOUBT")
+        body += _lines("left[0] -= 8 * len(v)\nif left[0] < 0: return DOUBT\ns = 0")
         if self.fresh:
             body += _lines("r = []")
         loop = self.part(schema["items"], depth + 1)
@@ -246,7 +224,7 @@ class _Code:
                 *_lines("if x is not o:\n    if r is v: r = v.copy()\n    r[i] = x"),
             ]
         body.append(ast.For(ast.Name("x", ast.Store()), ast.Name("v", ast.Load()), loop, []))
-        body += _lines("return r")
+        body += _lines("left[0] -= s\nreturn r")
         return self.define(body)
 
 
@@ -274,7 +252,10 @@ _NAMESPACE: Final = {
     "NoneType": type(None),
     "MIN_INT": MIN_INT,
     "MAX_INT": MAX_INT,
-    "accepted": accepted,
+    "MAX_SIZE": MAX_SIZE,
+    "exact": DECIMALS.create_decimal,
+    "repr": repr,
+    "DecimalException": DecimalException,
     "valued": valued,
     "has_surrogate": has_surrogate,
     "KeyError": KeyError,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, DecimalException
 from typing import Any, Final
@@ -87,52 +88,36 @@ def _plain(thing: Any, depth: int, budget: _Budget) -> Any:
         raise _Unusual
     spent = 8 * len(thing)
     result: Any
+    items: Iterable[tuple[Any, Any]]
     if type(thing) is dict:
-        result = {}
-        for key, item in thing.items():
+        for key in thing:
             if type(key) is not str or not key.isascii():
                 raise _Unusual
             spent += len(key)
-            kind = type(item)
-            if kind is str:
-                if not item.isascii() and _SURROGATE.search(item) is not None:
-                    raise _Unusual
-                spent += len(item)
-                result[key] = item
-            elif kind is dict or kind is list:
-                result[key] = _plain(item, depth - 1, budget)
-            else:
-                result[key] = _scalar(kind, item)
+        result, items = thing.copy(), thing.items()
     else:
-        result = []
-        for item in thing:
-            kind = type(item)
-            if kind is str:
-                if not item.isascii() and _SURROGATE.search(item) is not None:
-                    raise _Unusual
-                spent += len(item)
-                result.append(item)
-            elif kind is dict or kind is list:
-                result.append(_plain(item, depth - 1, budget))
-            else:
-                result.append(_scalar(kind, item))
+        result, items = thing.copy(), enumerate(thing)
+    for key, item in items:  # `result` is right already where nothing is put in
+        kind = type(item)
+        if kind is str:
+            if not item.isascii() and _SURROGATE.search(item) is not None:
+                raise _Unusual
+            spent += len(item)
+        elif kind is int:
+            if not MIN_INT <= item <= MAX_INT:
+                raise _Unusual
+        elif kind is dict or kind is list:
+            result[key] = _plain(item, depth - 1, budget)
+        elif kind is float or kind is Decimal:
+            number = result[key] = DECIMALS.create_decimal(repr(item) if kind is float else item)
+            if not number or not number.is_finite():
+                raise _Unusual
+        elif item is not None and kind is not bool:
+            raise _Unusual
     budget.left -= spent
     if budget.left < 0:
         raise _Unusual
     return result
-
-
-def _scalar(kind: type, item: Any) -> Any:
-    if kind is int:
-        if MIN_INT <= item <= MAX_INT:
-            return item
-    elif kind is Decimal or kind is float:
-        number = DECIMALS.create_decimal(item if kind is Decimal else repr(item))
-        if number and number.is_finite():
-            return number
-    elif item is None or kind is bool:
-        return item
-    raise _Unusual
 
 
 def _value(thing: Any, way: _Way, depth: int, budget: _Budget) -> Any:
