@@ -8,7 +8,7 @@ and a field that is added later goes to the end with a default for those who wer
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, assert_never
+from typing import Any
 
 from flowlang.event import (
     Arrived,
@@ -82,7 +82,7 @@ def _reading(read: Any, text: str) -> Any:
 
 
 def _settled(thing: Settled) -> Parts:
-    return ["settled", thing.at, thing.path, thing.kind, [_result(result) for result in thing.results]]
+    return ["settled", thing.at, thing.path, thing.kind, list(map(_result, thing.results))]
 
 
 def _stuck(thing: Stuck) -> Parts:
@@ -141,15 +141,9 @@ def _call(call: Invoke) -> Parts:
 
 
 def _result(result: Result) -> Parts:
-    match result:
-        case Ok(value):
-            return ["ok", value]
-        case Failed(error):
-            return ["failed", _error(error)]
-        case Unknown(error):
-            return ["unknown", _error(error)]
-        case _:
-            assert_never(result)
+    if isinstance(result, Ok):
+        return ["ok", result.value]
+    return ["failed" if isinstance(result, Failed) else "unknown", _error(result.error)]
 
 
 def _reason(reason: Reason | None) -> Parts | None:

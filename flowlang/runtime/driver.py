@@ -115,7 +115,8 @@ class Driver(Turns):
         self.drain()
         for _ in range(min(len(self._todo), BATCH)):
             self._todo.popleft()()
-            self.drain()
+            if self._inner:
+                self.drain()
         if self.exact and self.timers.is_due():
             self.bus.look()  # whoever was stopped for a while finds there what others have put on it in time
         if not (self._todo or self.bus.pending()):
@@ -426,7 +427,3 @@ class Driver(Turns):
         """Begin nothing any more; what is under way may end."""
         self.stopping = True
         self.timers.silence()
-
-    def now(self) -> int:
-        """The present time."""
-        return self.clock.now()

@@ -25,44 +25,43 @@ class Limits(Generic[T]):
         row = self._rows.get(limit)
         if row is None:
             row = self._rows[limit] = _Row(limit, self._late)
-        row.add(thing)
+        row.due[thing] = due = row.time() + row.seconds
+        if row.alarm is None:
+            row.arm(due)
 
     def ended(self, thing: T, limit: int) -> None:
         """`thing`, which began with this limit, is over."""
         row = self._rows.get(limit)
-        if row is not None:
-            row.drop(thing)
+        if row is not None and row.due.pop(thing, None) is not None and not row.due:
+            row.disarm()
 
 
 class _Row(Generic[T]):
     """The things of one limit, the one that is due first at the front."""
 
     def __init__(self, limit: int, late: Callable[[T], object]) -> None:
-        self._seconds = limit / 1000
+        self.seconds = limit / 1000
         self._late = late
         self._loop = asyncio.get_running_loop()
-        self._due: dict[T, float] = {}
-        self._alarm: asyncio.TimerHandle | None = None
+        self.time = self._loop.time
+        self.due: dict[T, float] = {}
+        self.alarm: asyncio.TimerHandle | None = None
 
-    def add(self, thing: T) -> None:
-        self._due[thing] = due = self._loop.time() + self._seconds
-        if self._alarm is None:
-            self._alarm = self._loop.call_at(due, self._ring)
+    def arm(self, due: float) -> None:
+        self.alarm = self._loop.call_at(due, self._ring)
 
-    def drop(self, thing: T) -> None:
-        if self._due.pop(thing, None) is not None and not self._due and self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+    def disarm(self) -> None:
+        if self.alarm is not None:
+            self.alarm.cancel()
+            self.alarm = None
 
     def _ring(self) -> None:
-        loop = self._loop
-        self._alarm = None
-        while self._due:
-            thing = next(iter(self._due))
-            if self._due[thing] > loop.time():
-                self._alarm = loop.call_at(self._due[thing], self._ring)
-                return
-            del self._due[thing]
+        self.alarm = None
+        while self.due:
+            thing = next(iter(self.due))
+            if self.due[thing] > self.time():
+                return self.arm(self.due[thing])
+            del self.due[thing]
             self._late(thing)
-            if self._alarm is not None:  # `late` has begun something anew
+            if self.alarm is not None:  # `late` has begun something anew
                 return

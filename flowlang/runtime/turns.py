@@ -36,6 +36,7 @@ class Turns(ABC):
         self.store = store
         self.outside = outside
         self.clock = outside.clock
+        self.now: Callable[[], int] = outside.clock.now
         self.failure: BaseException | None = None
         self.stopping = False  # nothing is begun any more
         self.is_committing = False  # in a thread, while the loop goes on
@@ -74,7 +75,8 @@ class Turns(ABC):
     def do(self, act: Callable[[], object]) -> None:
         """Let `act` be a part of the next turn."""
         self._todo.append(act)
-        self.schedule()
+        if not self._scheduled:
+            self.schedule()
 
     def then(self, act: Callable[[], object]) -> None:
         """Let `act` follow within this turn, before anything else comes in."""
@@ -106,7 +108,7 @@ class Turns(ABC):
 
     async def submit(self, act: Callable[[], T]) -> T:
         """What `act` returns or raises inside a turn, after its commit. A refusal must be raised before `act` writes."""
-        answer: asyncio.Future[T] = self._future()
+        answer: asyncio.Future[T] = self._loop.create_future()
 
         def carry_out() -> None:
             try:
@@ -117,12 +119,12 @@ class Turns(ABC):
             self.release(lambda: None if answer.done() else answer.set_result(result))
 
         self.do(carry_out)
-        return await answer
+        return await self._answered(answer)
 
     async def until(self, condition: Callable[[], T | None], run: str = "") -> T:
         """The first thing but None that `condition` says; it is asked after each turn, or after those in which something of
         one run came to rest."""
-        answer: asyncio.Future[T] = self._future()
+        answer: asyncio.Future[T] = self._loop.create_future()
 
         def look() -> bool:
             found = None if answer.done() else condition()
@@ -132,16 +134,17 @@ class Turns(ABC):
 
         if not look():
             self._watchers.setdefault(run, []).append(look)
-        return await answer
+        return await self._answered(answer)
 
-    def _future(self) -> asyncio.Future[Any]:
-        """A future that fails when the driver does."""
+    async def _answered(self, answer: asyncio.Future[T]) -> T:
+        """The answer, or the failure of the driver where that comes first."""
         if self.failure is not None:
             raise self.failure
-        answer: asyncio.Future[Any] = self._loop.create_future()
         self._answers[answer] = None
-        answer.add_done_callback(self._answers.pop)
-        return answer
+        try:
+            return await answer
+        finally:
+            del self._answers[answer]
 
     def look_again(self) -> None:
         """Ask all conditions anew: something changed outside of a turn."""

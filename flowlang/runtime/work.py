@@ -154,10 +154,10 @@ class Work:
 
     def _settled(self, part: Part, one: Open, round: int, results: tuple[Result, ...]) -> None:
         driver, call = self._driver, one.call
-        driver.count(part.run, -1)
         del part.items[call.path, call.kind]
         id = f"done:{call.kind}:{call.path}:{round}"
         driver.feed(part, id, event.Settled(driver.now(), call.path, call.kind, results))
+        driver.count(part.run, -1)  # now, so that nobody looks at a run that goes on with the next call
         crash = driver.outside.crash.after
         if crash and call.kind == "do" and any(names(step, call.path) for step in crash):
             driver.release(failpoint.kill)
