@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from functools import lru_cache
 from json.encoder import encode_basestring as quote
 from typing import Any
 
@@ -61,14 +60,16 @@ _AS_OURS = (
 )
 
 
-@lru_cache(4096)
 def _fraction(number: Any) -> Any:
-    """What the library asks for a decimal. The cache itself is what it calls, so a number that was seen costs no Python."""
+    """What the library asks for a decimal: nearly always it is what Python says of it, and nothing is quicker (a cache is not,
+    since to hash a decimal takes longer than to write it)."""
+    text = str(number)
+    if "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
+        return orjson.Fragment(text)
     text = _merged_text(number)
     return orjson.Fragment(text if "." in text or "e" in text else f"{text}.0")
 
 
-@lru_cache(4096)
 def _merged(number: Any) -> Any:
     return orjson.Fragment(_merged_text(number))
 
