@@ -46,6 +46,11 @@ def dumps(thing: Input | External | Invoke) -> str:
     return wire_dumps(_WRITERS[type(thing)](thing), known=True)
 
 
+def dump_start(at: int, values: str) -> str:
+    """The text of a Start whose values are a text already."""
+    return f'["start",{at},{values}]'
+
+
 def dump_results(results: Iterable[Result]) -> str:
     """The text of the results of a call."""
     return wire_dumps([_result(one) for one in results], known=True)
@@ -155,7 +160,7 @@ def _error(error: Error) -> Parts:
 
 
 _WRITERS: dict[type, Callable[[Any], Parts]] = {
-    Start: lambda start: ["start", start.at, [[name, value] for name, value in start.input]],
+    Start: lambda start: ["start", start.at, dict(start.input)],
     Heard: lambda heard: ["heard", heard.at, _message(heard.message)],
     Settled: _settled,
     Stuck: _stuck,
@@ -178,7 +183,8 @@ def _input_from(parts: Parts) -> Input:
         raise ValueError("the time is not a number")
     match kind, rest:
         case "start", [values]:
-            return Start(at, tuple((_text(name), value) for name, value in values))
+            pairs = values.items() if isinstance(values, dict) else values  # as it was written until they were a record
+            return Start(at, tuple((_text(name), value) for name, value in pairs))
         case "heard", [message]:
             return Heard(at, _message_from(message))
         case "settled", [path, word, results]:

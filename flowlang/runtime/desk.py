@@ -22,14 +22,16 @@ from flowlang.runtime.programs import Share, State, share_of
 from flowlang.runtime.setting import names
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow, WorkRow
-from flowlang.runtime.waiting import Sent
-from flowlang.values import canonical
+from flowlang.runtime.waiting import Sent, same
+from flowlang.values import canonical, wire_dumps
 
 if TYPE_CHECKING:
     from flowlang.runtime.driver import Driver
 
 DECISIONS = {"do": ("retry", "done", "fail"), "undo": ("retry", "skip", "done")}
 """What an operator can say about a stuck call."""
+
+IDS = 16  # ids of new runs that a store is asked for at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,33 +56,50 @@ def new_row(
     flow = store.flow(hash, mode)
     if flow is None:
         raise NotFound(f"flow {hash[:12]} is not installed in mode {mode}")
-    given = canonical(dict(values), known=True)
+    given = wire_dumps(dict(values), known=True)
     text = None if key is None else canonical(key)
-    there = store.run(run) if run else None
+    there = None
+    if run:
+        there = store.run(run)
+        _IDS.forget()
     if there is None and text is not None:
         there = store.holder(flow.name, mode, text)
     if there is None:
-        run = run or _new_id(store)
+        run = run or _IDS.next(store)
         return RunRow(run, flow.name, hash, mode, flow.owner, text, given, "open", now, None, dict(options))
-    if there.input == given and there.flow == flow.name and there.mode == mode:
+    if same(there.input, given) and there.flow == flow.name and there.mode == mode:
         return Started(there.run, False)
     what = f"the key {text}" if there.run != run else "this id"
     raise Conflict(f"run {there.run} of `{there.flow}` has {what} with another input", there.run)
 
 
-def _new_id(store: SqliteStore) -> str:
-    """An id that grows with time, so that the rows of new runs lie side by side: wherever they go in a large store, they go
-    to few pages. Twelve digits: the time in steps of 16 ms, and twelve bits by chance."""
-    while True:
-        fresh = (time.time_ns() // 1_000_000 - EPOCH >> 4 << 12) + _CHANCE.getrandbits(12)
-        _LAST[0] = max(fresh, _LAST[0] + 1)
-        id = f"{_LAST[0]:012x}"
-        if not store.is_known(id):
-            return id
+class _Ids:
+    """Ids that grow with time, so that the rows of new runs lie side by side: wherever they go in a large store, they go to
+    few pages. Twelve digits: the time in steps of 16 ms, and twelve bits by chance, which keep processes that ask in the same
+    moment apart; nothing is secret here. Whether a store has them already is asked for some at once, within a step."""
+
+    def __init__(self) -> None:
+        self._chance = random.Random()
+        self._last = 0
+        self._free: tuple[SqliteStore, int, list[str]] | None = None
+
+    def next(self, store: SqliteStore) -> str:
+        """An id that no run of the store has."""
+        step = time.time_ns() // 1_000_000 - EPOCH >> 4
+        while self._free is None or self._free[:2] != (store, step) or not self._free[2]:
+            first = max((step << 12) + self._chance.getrandbits(12), self._last + 1)
+            self._last = first + IDS - 1
+            ids = [f"{id:012x}" for id in range(self._last, first - 1, -1)]
+            known = store.known_between(ids[-1], ids[0])
+            self._free = store, step, [id for id in ids if id not in known]
+        return self._free[2].pop()
+
+    def forget(self) -> None:
+        """Somebody has chosen an id, perhaps one of those that are free."""
+        self._free = None
 
 
-_LAST = [0]
-_CHANCE = random.Random()  # keeps processes that ask in the same moment apart; nothing is secret here
+_IDS = _Ids()
 
 
 def start(

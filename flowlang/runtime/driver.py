@@ -307,8 +307,9 @@ class Driver(Turns):
 
     # ------------------------------------------------------------ feeding
 
-    def feed(self, part: Part, id: str, input: Input) -> list[Effect] | None:
-        """Fold one input into a part and make durable what follows; None where it was fed before or came too late."""
+    def feed(self, part: Part, id: str, input: Input, body: str = "") -> list[Effect] | None:
+        """Fold one input into a part and make durable what follows; None where it was fed before or came too late. `body` is
+        the text of the input, where there is one already."""
         if part.status in OVER:
             self.store.drop(part.role, part.run)
             return None
@@ -317,14 +318,15 @@ class Driver(Turns):
         machine, program = part.share.machine, part.share.program
         effects = machine.advance(program, part.state, input)
         part.seen.add(id)
-        self.store.append(part.role, part.run, part.seq, id, input.at, codec.dumps(input))
+        self.store.append(part.role, part.run, part.seq, id, input.at, body or codec.dumps(input))
         part.seq += 1
         for effect in effects:
             self._carry_out(part, input, effect)
-        if part.status not in OVER and machine.closed(part.state):
-            self._set_status(part, "close")
         if part.status not in OVER:
-            self._judge(part)
+            if machine.closed(part.state):
+                self._set_status(part, "close")
+            else:
+                self._judge(part)
         if self.exact:
             self._tell_sleep(part)
         elif part.asleep and part.items:
@@ -373,10 +375,12 @@ class Driver(Turns):
     def _part_is_over(self, run: str) -> None:
         """A part has ended. When all of the run have, nothing is expected to reach them any more, and their states are let go:
         they would be most of what the collector of garbage has to go through."""
-        keys = [key for key in ((role, run) for role in self.roles) if key in self.parts]
-        if all(self.parts[key].status in OVER for key in keys):
-            for key in keys:
-                self._let_part_go(*key)
+        here = [part for role in self.roles if (part := self.parts.get((role, run))) is not None]
+        for part in here:
+            if part.status not in OVER:
+                return
+        for part in here:
+            self._let_part_go(part.role, run)
 
     def _judge(self, part: Part) -> None:
         """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""
@@ -403,14 +407,14 @@ class Driver(Turns):
     def start(self, row: RunRow, values: dict[str, Any]) -> None:
         """Begin a run, here or at the service that owns it."""
         self.store.add_run(row)
+        body = codec.dump_start(row.started, row.input)
         if row.owner not in self.roles:
-            begun = event.Start(row.started, tuple(values.items()))
-            return self.bus.post(row.owner, "start", row.run, row.hash, codec.dumps(begun))
+            return self.bus.post(row.owner, "start", row.run, row.hash, body)
         share = self.share(row.hash, row.owner, row.mode)
         assert share is not None, f"flow {row.hash} is not installed"
         self.whole[row.run] = row.options
         part = self.begin_part(share, row.run, row.started)
-        self.feed(part, "start", event.Start(row.started, tuple(values.items())))
+        self.feed(part, "start", event.Start(row.started, tuple(values.items())), body)
 
     def resolve(self, part: Part, id: str, resolved: event.Resolved) -> None:
         """An operator's word on a stuck step."""

@@ -78,7 +78,8 @@ class ListenRow:
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """A run as it was asked for, and what it came to. `key` and `input` are text that is equal for equal values."""
+    """A run as it was asked for, and what it came to. `key` is text that is equal for equal values, `input` the values
+    by name as they are in journals."""
 
     run: str
     flow: str

@@ -18,7 +18,7 @@ from flowlang.event import External, Value
 from flowlang.link import Link, Refused
 from flowlang.runtime.programs import Gate
 from flowlang.runtime.store import ListenRow, RunRow, WaitRow
-from flowlang.values import canonical, wire_loads
+from flowlang.values import canonical, wire_dumps, wire_loads
 
 if TYPE_CHECKING:
     from flowlang.runtime.driver import Driver, Part
@@ -170,7 +170,7 @@ class Waiting:
         run = run_started_by(flow.name, flow.mode, external.id)
         if values is None or driver.store.run(run) is not None:
             return
-        given = canonical(values)
+        given = wire_dumps(values, known=True)
         try:
             key = gate.key_text(values)
         except Refused as refused:
@@ -180,7 +180,7 @@ class Waiting:
         text = None if key is None else canonical(key)
         holder = None if text is None else driver.store.holder(flow.name, flow.mode, text)
         if holder is not None:
-            if holder.input != given:
+            if not same(holder.input, given):
                 problem = f"run {holder.run} of `{flow.name}` has the key {text} with another input"
                 driver.store.bury(flow.owner, "", flow.hash, driver.now(), problem, codec.dumps(external))
             return
@@ -201,6 +201,11 @@ class Waiting:
                 problem = f"nobody waited for `{row.event.type}` before its time was over"
                 store.bury("", "", "", now, problem, codec.dumps(row.event))
             store.forget_event(row.seq)
+
+
+def same(one: str, other: str) -> bool:
+    """Whether the inputs of two runs are equal, whatever their numbers look like."""
+    return one == other or canonical(wire_loads(one)) == canonical(wire_loads(other))
 
 
 def run_started_by(flow: str, mode: str, event_id: str) -> str:

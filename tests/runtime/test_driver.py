@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -298,6 +299,7 @@ def test_the_same_key_and_input_is_the_same_run_and_another_input_a_conflict() -
         one = await engine.start("h", "orchestrate", {"x": 1}, key="k")
         two = await engine.start("h", "orchestrate", {"x": 1}, key="k")
         assert (two.run, two.fresh) == (one.run, False)
+        assert (await engine.start("h", "orchestrate", {"x": Decimal("1.0")}, key="k")).run == one.run
         with pytest.raises(Conflict) as conflict:
             await engine.start("h", "orchestrate", {"x": 2}, key="k")
         assert conflict.value.run == one.run

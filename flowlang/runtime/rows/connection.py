@@ -80,7 +80,7 @@ class Connection:
     def _commit(self) -> None:
         begun = time.perf_counter()
         try:
-            self._connection.execute("COMMIT")
+            self._cursor.execute("COMMIT")
         except apsw.Error as error:
             raise store_error(self.path, error, self._connection) from error
         finally:

@@ -132,6 +132,10 @@ class RunRows(Connection):
         """Whether there was a run of this id before this transaction."""
         return bool(self._all("SELECT 1 FROM runs WHERE run = ?", (run,)))
 
+    def known_between(self, first: str, last: str) -> set[str]:
+        """The runs from one id to another that there were before this transaction."""
+        return {row[0] for row in self._all("SELECT run FROM runs WHERE run BETWEEN ? AND ?", (first, last))}
+
     def runs(self, status: str = "") -> list[RunRow]:
         """All runs, or those of one status, in the order in which they were asked for."""
         where, values = ("WHERE status = ?", (status,)) if status else ("", ())
