@@ -176,7 +176,8 @@ class _Program:
             case MapOf(entries=entries):
                 self.builds_values = True
                 keys: list[ast.expr | None] = [ast.Constant(entry.key) for entry in entries]
-                return _thrice(_call("entries", ast.Dict(keys, [part.lenient for part in inside])))
+                values = [_found(entry.value) or part.lenient for entry, part in zip(entries, inside, strict=True)]
+                return _thrice(_call("entries", ast.Dict(keys, values)))
             case _:
                 assert_never(node)
 
@@ -303,6 +304,13 @@ def _is_null(node: Expr) -> bool:
 
 def _thrice(code: ast.expr) -> tuple[ast.expr, ast.expr, ast.expr]:
     return code, code, code
+
+
+def _found(node: Expr) -> ast.expr | None:
+    """Where a part of a map is only a name: its value or None, which leaves it out of the map like ABSENT."""
+    if not isinstance(node, Ref):
+        return None
+    return ast.Call(ast.Attribute(_name("env"), "get", ast.Load()), [ast.Constant(node.name)], [])
 
 
 def _name(name: str) -> ast.expr:

@@ -26,8 +26,8 @@ class Walk:
     program: Program
     state: State
     at: int
-    effects: list[Effect] = field(default_factory=list)
-    todo: deque[Word] = field(default_factory=deque)
+    effects: list[Effect] = field(default_factory=list, init=False)
+    todo: deque[Word] = field(default_factory=deque, init=False)
 
     def start(self, number: int, index: Index, causes: Causes) -> None:
         self.todo.append(("start", number, index, CANCELLED, causes))

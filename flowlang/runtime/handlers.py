@@ -436,20 +436,19 @@ def _arguments(handler: Handler, request: Request) -> dict[str, Any] | str:
 
 def _copied(value: Value) -> Value:
     """A value of its own for whoever may change it. Most of it is scalars, so boxes are copied whole and then gone through."""
-    copy: Any
+    items: Iterable[tuple[Any, Value]]
     if type(value) is dict:
-        copy = value.copy()
-        for key, item in value.items():
-            if type(item) in _BOXES:
-                copy[key] = _copied(item)
+        items = value.items()
     elif type(value) is list:
-        copy = [_copied(item) if type(item) in _BOXES else item for item in value]
+        items = enumerate(value)
     else:
-        copy = value
+        return value
+    copy = value.copy()
+    for key, item in items:
+        kind = type(item)
+        if kind is dict or kind is list:
+            copy[key] = _copied(item)
     return copy
-
-
-_BOXES = frozenset((dict, list))
 
 
 def _call(request: Request, input: Value) -> Call:
