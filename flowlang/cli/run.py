@@ -24,7 +24,7 @@ from flowlang.diagnostic import Diagnostic
 from flowlang.event import Value
 from flowlang.link import Link, Refused
 from flowlang.runtime import view
-from flowlang.runtime.callers import SCENARIO, SERVICES
+from flowlang.runtime.callers import ISOLATE, SCENARIO, SERVICES
 from flowlang.runtime.clock import EPOCH
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.handlers import load
@@ -80,6 +80,9 @@ from flowlang.values import wire_dumps
     show_default=True,
     help="When the power fails: full loses nothing that was told; fast may lose the last moments, and is quicker.",
 )
+@click.option(
+    "--isolate", is_flag=True, help="With --services: the handlers of each service in a process of their own."
+)
 @click.option("--processes", is_flag=True, help="With --mode choreograph: each service is a process of its own.")
 @click.option(
     "--crash-before",
@@ -107,6 +110,7 @@ def run(
     as_json: bool,
     follow: bool,
     durability: str,
+    isolate: bool,
     processes: bool,
     crash_before: Sequence[str],
     crash_after: Sequence[str],
@@ -119,14 +123,16 @@ def run(
     """
     if processes:
         _may_be_processes(mode, scenario_file, store)
+    if isolate:
+        _may_be_isolated(services, scenario_file)
     built = [build(checked(file, choreograph=mode == "choreograph")) for file in files]
     flow, others = built[0].flow, [one.flow for one in built[1:]]
     found = _scenario(scenario_file, flow, others)
     values = _values(found, flow, input_file, settings, files[0])
     scenario = with_failures(found.scenario if found else EMPTY, failures, (flow, *others))
     folder = None if services is None else _handlers(services, (flow, *others))
-    options = _options(scenario, folder)
-    beside = _options(replace(scenario, input=None, has_input=False, happenings=(), expect=None), folder)
+    options = _options(scenario, folder, isolate)
+    beside = _options(replace(scenario, input=None, has_input=False, happenings=(), expect=None), folder, isolate)
     store = store or (MEMORY if found else STORE)
     run = _named(flow, scenario) if found and store == MEMORY else ""
     plan = Plan(built, mode, values, _key(flow, values), options, beside, scenario, follow, run)
@@ -153,6 +159,16 @@ def _may_be_processes(mode: str, scenario_file: str | None, store: str | None) -
         )
     if store == MEMORY:
         raise Stop(USAGE, "--processes needs a store on the disk, which the processes can share")
+
+
+def _may_be_isolated(services: str | None, scenario_file: str | None) -> None:
+    """Only handlers of the user's can do any harm, and they take real time."""
+    if services is None:
+        raise Stop(USAGE, "--isolate needs --services: without handlers there is nothing to keep apart")
+    if scenario_file is not None:
+        raise Stop(
+            USAGE, "--isolate can't go with --scenario: its clock is virtual, and other processes have none of it"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,13 +260,15 @@ def _named(flow: ir.Flow, scenario: Scenario) -> str:
     return hashlib.sha256(f"{flow.name}|{wire_dumps(to_value(scenario))}".encode()).hexdigest()[:12]
 
 
-def _options(scenario: Scenario, folder: str | None) -> dict[str, str]:
+def _options(scenario: Scenario, folder: str | None, isolate: bool) -> dict[str, str]:
     """What is stored with a run, so that whoever resumes it asks the same."""
     options: dict[str, str] = {}
     if scenario != EMPTY:
         options[SCENARIO] = wire_dumps(to_value(scenario))
     if folder is not None:
         options[SERVICES] = folder
+    if isolate:
+        options[ISOLATE] = "yes"
     return options
 
 

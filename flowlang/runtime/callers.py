@@ -14,6 +14,7 @@ from flowlang.event import Result
 from flowlang.runtime.answer import Answers, Examples
 from flowlang.runtime.clock import SystemClock
 from flowlang.runtime.handlers import Handlers, load
+from flowlang.runtime.isolated import Isolated
 from flowlang.runtime.ports import Caller, Request
 from flowlang.runtime.standin import StandIn
 from flowlang.scenario.tree import from_value
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
     from flowlang.runtime.setting import Setting
 
-SCENARIO, SERVICES = "scenario", "services"
-"""The options that are stored with a run: the scenario's value as wire JSON, and the folder of handlers."""
+SCENARIO, SERVICES, ISOLATE = "scenario", "services", "isolate"
+"""The options that are stored with a run: the scenario's value as wire JSON, the folder of handlers, and (if not "") that
+they are called in processes of their own."""
 
 
 class HandlersUnusable(Exception):
@@ -35,9 +37,10 @@ class HandlersUnusable(Exception):
 def callers(setting: Setting) -> Caller:
     """The caller for one run at one role. Raises HandlersUnusable."""
     folder, stored = setting.options.get(SERVICES, ""), setting.options.get(SCENARIO)
-    caller = setting.kept.get(folder)
+    name = f"{folder}|{setting.options.get(ISOLATE, '')}"
+    caller = setting.kept.get(name)
     if caller is None:
-        caller = setting.kept[folder] = _for_all_runs(setting, folder)
+        caller = setting.kept[name] = _for_all_runs(setting, folder)
     if not stored:
         return caller
     answers = Answers(setting.operations.values())
@@ -53,7 +56,8 @@ def _for_all_runs(setting: Setting, folder: str) -> Caller:
         errors = [str(problem) for problem in problems if problem.severity == "error"]
         if errors:
             raise HandlersUnusable("\n\n".join(errors))
-        caller = Handlers(handlers, answers, caller)
+        isolated = setting.options.get(ISOLATE)
+        caller = Isolated(folder, setting.operations.values()) if isolated else Handlers(handlers, answers, caller)
         if not isinstance(setting.clock, SystemClock):
             caller = _InRealTime(caller, setting.clock.real)
     return caller

@@ -257,6 +257,13 @@ class Driver(Turns):
         """What callers keep for all runs of a flow at one role."""
         return self._kept.setdefault((share.hash, share.mode, share.role), {})
 
+    async def dismiss(self) -> None:
+        """Let callers go that hold something outside of this process."""
+        for caller in [caller for kept in self._kept.values() for caller in kept.values()]:
+            close = getattr(caller, "close", None)
+            if close is not None:
+                await close()
+
     def take_up(self, run: str = "") -> None:
         """Go on with a run, or with everything in the store: what was under way, unsaid, unheard, timed."""
         if self.everything or run in self.active:

@@ -3,7 +3,7 @@ answer checked.
 
 Nothing that a handler does reaches the engine as an exception: a declared `Failure` is `Failed`, and everything
 else that goes wrong is `Unknown`, because nobody can tell how far the handler came. What takes the whole process
-down (`os._exit`) is recovered like any crash.
+down (`os._exit`) is recovered like any crash, or takes down a process of handlers only: see `isolated`.
 """
 
 from __future__ import annotations

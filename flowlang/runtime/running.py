@@ -31,6 +31,7 @@ async def running(store: SqliteStore, outside: Outside, roles: tuple[str, ...], 
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
+        await driver.dismiss()
 
 
 def _rest(driver: Driver) -> None:

@@ -1,7 +1,7 @@
 """An engine as a process that a test can kill: `python -m tests.runtime.killable STORE MODE FOLDER [words]`.
 
 Starts run r1 of the order flow, or goes on with it, sends the event that it waits for, and prints its status. Words:
-`processes` gives each service a process, `before=STEP` and `after=STEP` crash, `hang` never ends.
+`processes` gives each service a process, `isolate` its handlers, `before=STEP` and `after=STEP` crash, `hang` never ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 
 from flowlang.runtime import failpoint
-from flowlang.runtime.callers import SERVICES, callers
+from flowlang.runtime.callers import ISOLATE, SERVICES, callers
 from flowlang.runtime.engine import Crash, Engine
 from tests.runtime.test_both_modes import installation
 
@@ -52,7 +52,8 @@ async def main(path: str, mode: str, folder: str, words: list[str]) -> None:
     async with Engine.open(path, callers=callers, crash=Crash(before, after), processes="processes" in words) as engine:
         await engine.install(installed)
         given = {"order": {"id": "o-1"}}
-        await engine.start(installed.flow.hash, mode, given, run="r1", options={SERVICES: folder})
+        options = {SERVICES: folder, **({ISOLATE: "yes"} if "isolate" in words else {})}
+        await engine.start(installed.flow.hash, mode, given, run="r1", options=options)
         await engine.resume()
         if "hang" in words:
             print("hangs", os.getpid(), flush=True)

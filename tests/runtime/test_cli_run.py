@@ -933,6 +933,25 @@ def test_processes_need_a_choreography_and_a_store_on_the_disk(do: Do, words: li
     assert do("run", "order.flow", *SET, *words).status == 2
 
 
+def test_handlers_are_called_in_processes_of_their_own_also_when_a_run_is_resumed(do: Do, project: Path) -> None:
+    project.joinpath("apart").mkdir()
+    project.joinpath("apart/handlers.py").write_text(
+        "import os\nfrom pathlib import Path\nfrom flowlang import operation\n\n"
+        "@operation('payments.charge')\ndef charge(call):\n"
+        "    Path('process.txt').write_text(str(os.getpid()))\n    return {'paymentId': 'p'}\n"
+    )
+    words = ["run", "order.flow", *SET, "--services", "apart", "--isolate"]
+    assert process(*words, "--crash-before", "charge").status == -signal.SIGKILL
+    assert do("resume").status == 6
+    assert int(project.joinpath("process.txt").read_text()) != os.getpid()
+
+
+@pytest.mark.parametrize("words", [["--isolate"], ["--isolate", "--services", "services", "--scenario", "s.yaml"]])
+def test_isolate_needs_handlers_and_real_time(do: Do, words: list[str]) -> None:
+    refused = do("run", "order.flow", *SET, *words)
+    assert refused.status == 2 and "--isolate" in refused.err
+
+
 DAMAGE = {
     "journal": "UPDATE journal SET body = substr(body, 1, 40) || char(7) || substr(body, 42)",
     "runs": "UPDATE runs SET flow = CAST(x'6fff72646572' AS TEXT)",

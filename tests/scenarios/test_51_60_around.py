@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 from flowlang.event import Ok, Policy, Result
 from flowlang.lifecycle import FORGIVEN
 from flowlang.runtime import view
-from flowlang.runtime.callers import SERVICES, callers
+from flowlang.runtime.callers import ISOLATE, SERVICES, callers
 from flowlang.runtime.clock import VirtualClock, run_virtual
 from flowlang.runtime.engine import Engine
 from flowlang.runtime.lock import StoreOwned
@@ -245,6 +246,68 @@ def test_58_a_handler_that_always_ends_its_process_has_no_result(tmp_path: Path)
     made = [(path, kind) for path, kind, _ in kills.calls(folder)]
     attempts = 1 + Policy().limit + FORGIVEN  # so many lost attempts don't count
     assert made == [*[("order/charge", "do")] * attempts, ("order/charge", "undo")], "unknown, so it is undone"
+
+
+@pytest.mark.parametrize("how", ["os._exit(0)", "os._exit(9)", "os.kill(os.getpid(), 9)"])
+def test_58_a_handler_that_ends_its_process_does_not_end_an_engine_that_isolates(
+    mode: str, how: str, tmp_path: Path
+) -> None:
+    folder = ends_its_process(tmp_path, f"if call.attempt == 1:\n        {how}")
+    engine = kills.start(tmp_path, folder, mode, "isolate")
+    assert kills.finish(engine) == (0, "completed")
+    kills.check_completed(tmp_path, folder)
+    charged = [key for path, _, key in kills.calls(folder) if path == "order/charge"]
+    assert len(charged) == 2 and len(set(charged)) == 1, "tried again under its key"
+    processes = {line.split()[4] for line in (folder / "ledger.txt").read_text().splitlines()}
+    assert str(engine.pid) not in processes and len(processes) == 4, "two steps end that of payments; inventory has one"
+
+
+BLOCKS = """import os, time
+from pathlib import Path
+from flowlang import operation
+
+def note(call):
+    with open(Path(__file__).parent / "processes.txt", "a") as file:
+        file.write(f"{os.getpid()}\\n")
+
+@operation("a.act")
+async def act(call):
+    note(call)
+    time.sleep(1000)
+
+@operation("b.act")
+async def other(call):
+    note(call)
+    return {"n": 1}
+"""
+
+
+def test_58_a_handler_that_blocks_its_process_holds_nobody_else_up_where_the_engine_isolates(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowlang.runtime.isolated.OVER", 0.2)
+    (tmp_path / "handlers.py").write_text(BLOCKS)
+    blocked = step("a", more="timeout 20ms retry 1 backoff 1ms..1ms")
+    installed = installation(flow(f"fork {{ {blocked} {B} }} join all"), mode)
+
+    async def main() -> tuple[str, dict[str, str], str]:
+        async with Engine.open("memory", callers=callers) as engine:
+            await engine.install(installed)
+            options = {SERVICES: str(tmp_path), ISOLATE: "yes"}
+            await engine.start(installed.flow.hash, mode, {"id": "o-1", "n": 1}, run="r1", options=options)
+            await engine.until("r1")
+            outcome = view.outcome(engine.store, "r1")
+            results = {f"{call.id.path}:{call.id.kind}": call.result for call in outcome.calls}
+            return outcome.status, results, "" if outcome.error is None else outcome.error.message
+
+    status, results, said = asyncio.run(main())
+    assert status == "failed" and "held up its process, which was ended" in said
+    assert results["f/a:do"] == "unknown" and results["f/b:do"] == "ok"
+    processes = {int(line) for line in (tmp_path / "processes.txt").read_text().splitlines()}
+    assert len(processes) == 3, "one for each attempt that blocks, and that of b"
+    for process in processes:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
 
 
 def ends_its_process(tmp_path: Path, how: str) -> Path:
