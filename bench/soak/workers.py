@@ -7,6 +7,7 @@ said nothing, and is done anew.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bench.soak.state import Found
+from flowlang.runtime.loop import COLLECTED
 from flowlang.verify.child import folder_of_memory, forked
 
 LOOK = 0.02  # seconds between two looks whether a slice is over
@@ -98,6 +100,8 @@ class Workers:
 
 
 def _work(folder: Path, act: Callable[[Path], Found]) -> None:
+    gc.freeze()  # what is there already is not looked through in each
+    gc.set_threshold(*COLLECTED)
     os.setpgid(0, 0)  # a ctrl-C is for whoever started us; and we and all of ours are ended together
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

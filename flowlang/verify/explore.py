@@ -191,6 +191,7 @@ class _Search:
     found: Explored = field(default_factory=Explored)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     answers: dict[tuple[str, str], Value] = field(default_factory=dict)
+    judged: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
     fed: list[tuple[str, _Known]] = field(default_factory=list)  # by what is happening now
     said_by: dict[str, str] = field(default_factory=dict)  # which role says each message, by its id
@@ -509,15 +510,23 @@ class _Search:
 
     def end(self, world: _World) -> None:
         """Nothing can happen any more: hold what it came to against what it means."""
-        came_to = self.machines.having({role: known.value for role, known in world.states.items()})
-        schedule = Schedule(self.prepared, came_to, random.Random(0), self.input, [], finished=world.finished)
-        outcome = schedule.check()
+        self.judge(self.machines.having({role: known.value for role, known in world.states.items()}), world.finished)
         fed = self.all_fed(world)
         for role, input in fed:
             self.unchanged(world, role, input)
         for role, state in world.states.items():
             self.replay(role, tuple([input for whose, input in fed if whose == role]), state)
-        pair = hash((key(came_to.oracle()), key(comparable(outcome))))
+
+    def judge(self, mode: Mode, finished: int) -> None:
+        """Hold what the machines came to against what it means; once for what is the same in all that is looked at."""
+        outcome, oracle = mode.outcome(), key(mode.oracle())
+        knows = mode.owner_knows(outcome.status == "stuck")
+        case = hash((oracle, key(outcome), finished, knows))
+        if case in self.judged:
+            return
+        Schedule(self.prepared, mode, random.Random(0), self.input, [], finished=finished).check()
+        self.judged.add(case)
+        pair = hash((oracle, key(comparable(outcome))))
         if pair not in self.ended:
             self.ended.add(pair)
             self.found.ends[outcome.status] += 1
