@@ -449,9 +449,11 @@ def firm_of(node: Node) -> Firm | None:
 
 def walk(node: Node) -> Iterator[Node]:
     """`node` and every block inside it, outer before inner, in source order."""
-    yield node
-    for part in parts_of(node):
-        yield from walk(part)
+    todo = [node]
+    while todo:
+        node = todo.pop()
+        yield node
+        todo += reversed(parts_of(node))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from flowlang.declared import Schema
 from flowlang.event import Error, External, Value
-from flowlang.expression.evaluate import ExpressionError, compile_expr
+from flowlang.expression.evaluate import Evaluate, ExpressionError, compile_expr
 from flowlang.expression.tree import Expression
 from flowlang.schema import DOUBT, Conformer, conformer
 from flowlang.values import ABSENT, canonical
@@ -31,24 +31,19 @@ class Refused(Exception):
         return Error(self.name, self.message, path)
 
 
-Conformers = dict[int, tuple[Schema, Conformer]]
-"""What holds values against schemas, by their identity."""
-
-
 class Link:
-    """Closures of expressions and schemas, made on first use and kept by identity. Those of schemas may be shared with other
-    programs under the same contracts."""
+    """Closures of expressions and schemas, made on first use and kept by identity."""
 
-    def __init__(self, conformers: Conformers | None = None) -> None:
+    def __init__(self) -> None:
         self._closures: dict[int, tuple[Expression, Callable[[Env], Value]]] = {}
         self._given: dict[int, tuple[Expression, Schema, Callable[[Env], Value], Conformer]] = {}
-        self._conformers: Conformers = {} if conformers is None else conformers
+        self._conformers: dict[int, tuple[Schema, Conformer]] = {}
 
     def optional(self, expression: Expression, env: Env) -> Value:
         """The value of `expression`, or ABSENT. Raises Refused."""
         found = self._closures.get(id(expression))
         if found is None:
-            found = self._closures[id(expression)] = (expression, compile_expr(expression.tree))
+            found = self._closures[id(expression)] = (expression, self._evaluate(expression, bounded=True))
         try:
             return found[1](env)
         except ExpressionError as error:
@@ -72,7 +67,7 @@ class Link:
         """`conformed` of `value`. Nearly every value fits, and is then looked at once: its size and its shape together."""
         known = self._given.get(id(expression))
         if known is None:
-            evaluate = compile_expr(expression.tree, bounded=False)
+            evaluate = self._evaluate(expression, bounded=False)
             known = self._given[id(expression)] = (expression, schema, evaluate, self._conformer(schema))
         if known[1] is schema:
             try:
@@ -89,6 +84,9 @@ class Link:
         if problems:
             raise Refused(name, "; ".join(problems))
         return fitted
+
+    def _evaluate(self, expression: Expression, bounded: bool) -> Evaluate:
+        return compile_expr(expression.tree, bounded)
 
     def _conformer(self, schema: Schema) -> Conformer:
         found = self._conformers.get(id(schema))

@@ -29,25 +29,31 @@ class Misshapen(Exception):
 
 def to_data(thing: Any, kinds: tuple[type, ...] = (), labels: bool = True) -> Json:
     """`thing` as JSON data. Classes in `kinds` are members of a union and say which they are."""
+    if type(thing) is str or thing is None:  # most are
+        return thing
     if isinstance(thing, Expression):
         return {"text": thing.text, "tree": to_json(thing.tree)} if labels else {"tree": to_json(thing.tree)}
     if isinstance(thing, tuple):
         return [to_data(item, kinds, labels) for item in thing]
-    if not is_dataclass(thing):
-        return thing
     cls: Any = type(thing)
+    written = _written(cls, labels)
+    if written is None:
+        return thing
     found: dict[str, Json] = {"kind": kind_of(cls)} if isinstance(thing, kinds) else {}
-    for name, may_be_left_out in _written(cls, labels):
+    for name, may_be_left_out in written:
         value = getattr(thing, name)
-        if isinstance(value, Span) or (may_be_left_out and _is_empty(value)):
+        if (may_be_left_out and _is_empty(value)) or isinstance(value, Span):
             continue
         found[name] = to_data(value, kinds, labels)
     return found
 
 
 @cache
-def _written(cls: Any, labels: bool) -> tuple[tuple[str, bool], ...]:
-    """The fields of a class that are written, and whether they are left out where they are empty."""
+def _written(cls: Any, labels: bool) -> tuple[tuple[str, bool], ...] | None:
+    """The fields of a class that are written, and whether they are left out where they are empty; None for what is no
+    record."""
+    if not is_dataclass(cls):
+        return None
     return tuple((f.name, _may_be_left_out(f)) for f in fields(cls) if labels or f.compare)
 
 

@@ -22,7 +22,7 @@ from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import hunt
 from flowlang.verify.planted import MUTANTS
-from flowlang.verify.schedule import Prepared, prepare
+from flowlang.verify.schedule import Leaves, Prepared, prepare
 from flowlang.verify.simulate import Subject, simulate
 
 DEPTH = 3
@@ -110,9 +110,9 @@ def _explorations(first: int, folder: Path) -> Found:
 
 def _flows(first: int, folder: Path) -> Found:
     """Random flows of the generator, both modes against the meaning."""
-    runs, broken = 0, []
+    runs, broken, leaves = 0, [], Leaves()
     for seed in range(first, first + FLOWS_AT_ONCE):
-        tally, difference = agree.agree(_contracts(), [seed], schedules=2)
+        tally, difference = agree.agree(_contracts(), [seed], schedules=2, leaves=leaves)
         runs += sum(tally.runs.values())
         if difference is not None:
             broken.append(f"flow {seed}: {difference.why}")

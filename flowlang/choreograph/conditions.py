@@ -67,9 +67,11 @@ class _Net:
     rows: list[tuple[str, Row]] = field(default_factory=list)
     said: dict[str, list[tuple[str, Row, Wire]]] = field(default_factory=dict)
     heard: dict[str, list[tuple[str, Row, str]]] = field(default_factory=dict)
+    makes: dict[int, list[tuple[str, set[str]]]] = field(default_factory=dict)  # by the identity of a row
 
     def enter(self, service: str, row: Row) -> None:
         self.rows.append((service, row))
+        self.makes[id(row)] = _all_makes(row)
         for wire in wires(row):
             self.said.setdefault(wire.event, []).append((service, row, wire))
         for event, port, _ in heard(row):
@@ -168,14 +170,14 @@ class _Net:
             for service, row, wire in sayers:
                 for to in wire.to:
                     found.setdefault(to, set()).update(wire.carry)
-                for said, made in _all_makes(row):
+                for said, made in self.makes[id(row)]:
                     if said == event:
                         found.setdefault(service, set()).update(made)
         return {service: frozenset(names) for service, names in found.items()}
 
     def made(self) -> Names:
         """The names that some row gives to a value."""
-        return frozenset(name for _, row in self.rows for _, names in _all_makes(row) for name in names)
+        return frozenset(name for makes in self.makes.values() for _, names in makes for name in names)
 
 
 def _after(row: Row, event: str, said: Mapping[str, object]) -> tuple[str, ...] | None:

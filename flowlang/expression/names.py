@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from flowlang.expression.tree import Expr, Method, Ref, Select
-from flowlang.expression.walk import bottom_up
+from flowlang.expression.walk import bottom_up, parts
 
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 
 
 def free_names(expr: Expr) -> frozenset[str]:
     """The names that must be known to evaluate `expr`; the variables of macros are not among them."""
-    return bottom_up(expr, _names)
+    found: set[str] = set()
+    todo: list[Expr] = [expr]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, Ref):
+            found.add(node.name)
+        elif isinstance(node, Method) and macro_variable(node) is not None:
+            return bottom_up(expr, _names)  # then it matters where a name stands
+        else:
+            todo += parts(node)
+    return frozenset(found)
 
 
 def selected_paths(expr: Expr) -> dict[str, frozenset[tuple[str, ...]]]:

@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 def bottom_up(expr: Expr, combine: Callable[[Expr, list[T]], T]) -> T:
     """`combine` each node with the results of its parts, in the order of `parts`; the result of the root."""
+    if isinstance(expr, Literal | Ref):  # as most are
+        return combine(expr, [])
     order: list[tuple[Expr, int]] = []
     todo: list[Expr] = [expr]
     while todo:

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from flowlang import ir
 from flowlang.contract import Contracts
 from flowlang.event import External, Outcome, Value
-from flowlang.link import Conformers
 from flowlang.lower import lower
 from flowlang.oracle import Oracle
-from flowlang.place import bare, key
+from flowlang.place import bare
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.generate import SERVICES, Family, flow
-from flowlang.verify.schedule import Choreographed, Mode, Odds, Orchestrated, Prepared, Schedule, prepare
+from flowlang.verify.schedule import Choreographed, Leaves, Mode, Odds, Orchestrated, Prepared, Schedule, prepare
 
 USUAL = Odds()
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
@@ -55,12 +54,13 @@ def agree(
     depth: int = 3,
     modes: Sequence[str] = tuple(MODES),
     odds: Odds = USUAL,
+    leaves: Leaves | None = None,
 ) -> tuple[Tally, Difference | None]:
     """Run one random flow for each seed under some schedules in each mode; stops at the first difference, shrunk."""
-    tally, conformers = Tally(), Conformers()
+    tally, leaves = Tally(), leaves or Leaves()
     for seed in seeds:
         choices = Choices(seed)
-        found = under(kernel(flow(choices, depth), contracts), seed, schedules, modes, tally, odds, conformers)
+        found = under(kernel(flow(choices, depth), contracts), seed, schedules, modes, tally, odds, leaves)
         if found is not None:
             return tally, smallest(contracts, choices.draws, *found, depth, odds)
     return tally, None
@@ -74,9 +74,9 @@ def agree_on(
     odds: Odds = USUAL,
 ) -> tuple[Tally, Difference | None]:
     """The same for flows that are given."""
-    tally, conformers = Tally(), Conformers()
+    tally, leaves = Tally(), Leaves()
     for seed, family in enumerate(families):
-        found = under(kernel(family, contracts), seed, schedules, modes, tally, odds, conformers)
+        found = under(kernel(family, contracts), seed, schedules, modes, tally, odds, leaves)
         if found is not None:
             return tally, Difference(family, *found)
     return tally, None
@@ -89,10 +89,10 @@ def under(
     modes: Sequence[str],
     tally: Tally,
     odds: Odds = USUAL,
-    conformers: Conformers | None = None,
+    leaves: Leaves | None = None,
 ) -> tuple[str, int, str] | None:
     """Some schedules of one flow in each mode: the first in which it differs from its meaning, and how."""
-    prepared = prepare(lowered, conformers)
+    prepared = prepare(lowered, leaves)
     tally.flows += 1
     tally.kinds.update({type(node).__name__ for node in ir.walk(lowered.body)})
     for number in range(seed * schedules, (seed + 1) * schedules):
@@ -126,7 +126,7 @@ def run(prepared: Prepared, mode: str, seed: int, tally: Tally, odds: Odds = USU
     ) as wrong:  # Disagreement and IllegalOracle too
         return "\n".join([f"{type(wrong).__name__}: {wrong}", *getattr(wrong, "__notes__", ())])
     tally.runs[f"{mode} {outcome.status}"] += 1
-    tally.seen.update({f"{mode} {what}" for what in seen(prepared.flow, outcome, machine.oracle())})
+    tally.seen.update({f"{mode} {what}" for what in seen(prepared.nodes, outcome, machine.oracle())})
     return None
 
 
@@ -182,9 +182,8 @@ RARE = (
 )
 
 
-def seen(lowered: ir.Flow, outcome: Outcome, oracle: Oracle) -> set[str]:
-    """Which of `RARE` happened in a run."""
-    nodes = {key(node.path): node for node in ir.walk(lowered.body) if not isinstance(node, ir.Sequence)}
+def seen(nodes: Mapping[str, ir.Node], outcome: Outcome, oracle: Oracle) -> set[str]:
+    """Which of `RARE` happened in a run of the flow with these blocks."""
     steps = {path: node for path in oracle.results for node in (nodes.get(bare(path)),)}
     found = {
         "winners": oracle.winners,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from flowlang import event, ir
+from flowlang import event, ir, place
 from flowlang.choreograph import machine as service_machine
 from flowlang.choreograph import program as service_program
 from flowlang.choreograph.conditions import broken
@@ -22,15 +22,19 @@ from flowlang.choreograph.outcome import oracle as service_oracle
 from flowlang.choreograph.outcome import outcome as service_outcome
 from flowlang.choreograph.projection import project
 from flowlang.choreograph.state import RunCell
+from flowlang.declared import Schema
 from flowlang.denote import denote
 from flowlang.event import Called, EffectId, Outcome, Value
-from flowlang.link import Conformers, Link, carries
+from flowlang.expression.evaluate import Evaluate
+from flowlang.expression.tree import Expression
+from flowlang.link import Link, carries
 from flowlang.oracle import Oracle
 from flowlang.orchestrate import machine as central_machine
 from flowlang.orchestrate import program as central_program
 from flowlang.orchestrate.outcome import oracle as central_oracle
 from flowlang.orchestrate.outcome import outcome as central_outcome
-from flowlang.verify.states import clone, same
+from flowlang.schema import Conformer
+from flowlang.verify.states import clone, key, same
 
 START = 1_000_000
 ENGINE = "engine"
@@ -69,6 +73,11 @@ class Prepared:
         return ir.hash_of(self.flow)
 
     @cached_property
+    def nodes(self) -> dict[str, ir.Node]:
+        """The blocks of the flow, by where they stand."""
+        return {place.key(node.path): node for node in ir.walk(self.flow.body) if not isinstance(node, ir.Sequence)}
+
+    @cached_property
     def central(self) -> central_program.Program:
         return replace(central_program.load(self.flow), link=self.link)
 
@@ -81,9 +90,34 @@ class Prepared:
         return {name: replace(service_program.load(table), link=self.link) for name, table in tables.items()}
 
 
-def prepare(flow: ir.Flow, conformers: Conformers | None = None) -> Prepared:
-    """Both forms of `flow`. Flows under the same contracts may share what holds values against these."""
-    return Prepared(flow, Link(conformers))
+def prepare(flow: ir.Flow, leaves: Leaves | None = None) -> Prepared:
+    """Both forms of `flow`. Flows under the same contracts may share their `leaves`."""
+    return Prepared(flow, Link() if leaves is None else _Sharing(leaves))
+
+
+@dataclass(slots=True)
+class Leaves:
+    """What many flows have in common: what holds values against the schemas of their contracts, by identity; and the closures
+    of their expressions, which keep no state, by all that stands in these."""
+
+    conformers: dict[int, tuple[Schema, Conformer]] = field(default_factory=dict)
+    evaluates: dict[tuple[Any, bool], Evaluate] = field(default_factory=dict)
+
+
+class _Sharing(Link):
+    """Makes nothing anew that another flow has made."""
+
+    def __init__(self, leaves: Leaves) -> None:
+        super().__init__()
+        self._conformers = leaves.conformers
+        self._evaluates = leaves.evaluates
+
+    def _evaluate(self, expression: Expression, bounded: bool) -> Evaluate:
+        name = key(expression.tree), bounded
+        found = self._evaluates.get(name)
+        if found is None:
+            found = self._evaluates[name] = super()._evaluate(expression, bounded)
+        return found
 
 
 class Orchestrated:
