@@ -98,7 +98,7 @@ def _living(module: ModuleType, qualified: str) -> FunctionType:
 
 def hunt(mutant: Mutant, budget: int = 400) -> Hunt:
     """Look for one mutant on its own small flow."""
-    body = small.whole(mutant.flow)
+    body = small.by_event(mutant.flow) if mutant.by_event else small.whole(mutant.flow)
     with planted(mutant):
         return _simulated(mutant, body, budget) if mutant.how == "simulate" else _explored(mutant, body)
 
@@ -136,7 +136,8 @@ def _explored(mutant: Mutant, body: str) -> Hunt:
 
 def _simulated(mutant: Mutant, body: str, budget: int) -> Hunt:
     prepared = _prepared(body)
-    return _histories(mutant, Subject(prepared, small.INPUT, events_for(prepared, small.INPUT)), budget)
+    input = small.TOLD if mutant.by_event else small.INPUT
+    return _histories(mutant, Subject(prepared, input, events_for(prepared, input)), budget)
 
 
 def _histories(mutant: Mutant, subject: Subject, budget: int) -> Hunt:

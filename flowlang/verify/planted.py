@@ -22,6 +22,7 @@ class Mutant:
     cancel: bool = True
     unknown: bool = True
     says: str = ""
+    by_event: bool = False  # the flow is one that an event starts
 
 
 A, B, C = (f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}\n" for s in "abc")
@@ -35,6 +36,16 @@ RUNTIME = (
         "        act()\n",
         A + B + C,
         "simulate",
+    ),
+    Mutant(
+        "an event starts a run of the version that was there first",
+        "flowlang.runtime.driver",
+        "        newest = {flow.name: flow for flow in self.store.flows()}\n",
+        "        newest = {flow.name: flow for flow in reversed(self.store.flows())}\n",
+        "step s = b.act(id: told.id) { compensate b.undo(id: told.id) }\nwait 2m\n",
+        "simulate",
+        says="not the newest when its event was sent",
+        by_event=True,
     ),
     Mutant(
         "a message is marked sent before it is published",

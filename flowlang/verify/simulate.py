@@ -19,16 +19,18 @@ from typing import Any, TypeVar
 
 from flowlang import codec, event
 from flowlang.event import Error, External, Ok, Result, Value
+from flowlang.link import Refused
 from flowlang.runtime import desk, failpoint
 from flowlang.runtime.clock import Stalled, VirtualClock, run_virtual
 from flowlang.runtime.driver import Driver
 from flowlang.runtime.engine import install
 from flowlang.runtime.ports import Caller, Request
-from flowlang.runtime.programs import Installation, of_flow, of_tables
+from flowlang.runtime.programs import Gate, Installation, gate_of, of_flow, of_tables
 from flowlang.runtime.running import running
 from flowlang.runtime.setting import Notice, Setting
 from flowlang.runtime.setting import Outside as Given
 from flowlang.runtime.store import ENGINE, RuntimeRefusal, StoreError
+from flowlang.runtime.waiting import run_started_by
 from flowlang.verify.adapters import Disk, DiskFull, Network, Watch, WatchedStore, WrongClock, known_share
 from flowlang.verify.canary import carried, leaked, overheard, planted
 from flowlang.verify.choices import Choices, shrink
@@ -84,6 +86,19 @@ class Subject:
         values = (*self.input.values(), *(one.data for one in self.events), *self.answers().values())
         return any(map(carried, values))
 
+    def starts_with(self) -> Value:
+        """The data of an event that starts the flow with its input."""
+        start = self.prepared.flow.start
+        return self.input[start.bind] if start is not None and start.bind else {}
+
+    def is_let_in(self, mode: str) -> bool:
+        """Whether such an event starts a run."""
+        if "let in" not in self._kept:
+            gate = gate_of(self.installation(mode).flow)
+            self._kept["let in"] = gate is not None and _lets_in(gate, self.starts_with())
+        found: bool = self._kept["let in"]
+        return found
+
     def installation(self, mode: str, number: int = 0) -> Installation:
         """A version as it is installed."""
         if (mode, number) not in self._kept:
@@ -95,6 +110,17 @@ class Subject:
             )
         found: Installation = self._kept[mode, number]
         return found
+
+
+def _lets_in(gate: Gate, data: Value) -> bool:
+    values = gate.values(data)
+    if values is None:
+        return False
+    try:
+        gate.key_text(values)
+    except Refused:
+        return False
+    return True
 
 
 @dataclass(slots=True)
@@ -185,6 +211,7 @@ class _World:
         self.over = False
         self.runs: dict[str, int] = {}  # and the version with which each began
         self.newest = 0  # version that is installed
+        self.came_by_event = False  # a run
         self.accepted: list[tuple[str, str]] = []  # what a client was told is taken in: (word, id)
         self.processes: list[_Process] = []
         trouble = Trouble() if "service" in kinds and services is None else Trouble(12, 0, 0, 0, 0)
@@ -266,6 +293,8 @@ class _World:
 
     async def _start(self, run: str, pause: int) -> None:
         await asyncio.sleep(pause / 1000)
+        if self._may_come_by_event() and self.choices.below(2) == 1:
+            return await self._start_by_event(run)
         number = self.newest
         hash = self.subject.version(number).hash
         values = dict(self.subject.input)
@@ -277,6 +306,28 @@ class _World:
         self.runs[run] = number
         self.accepted.append(("start", run))
         self.say(f"{run} is asked for, and accepted")
+
+    def _may_come_by_event(self) -> bool:
+        """Whether an event with this input starts the flow, and no other one has had the same key."""
+        subject = self.subject
+        return subject.is_let_in(self.mode) and (subject.prepared.flow.key is None or not self.came_by_event)
+
+    async def _start_by_event(self, name: str) -> None:
+        """Who goes through the gate begins with the newest version that there was when its event was sent, or a newer one."""
+        flow, newest = self.subject.prepared.flow, self.newest
+        assert flow.start is not None
+        self.came_by_event = True
+        external = External(f"start-{name}", flow.start.event.type, "", self.subject.starts_with())
+        await self._send(external, 0, "client" in self.kinds and self.choices.below(4) == 3)
+        run = run_started_by(flow.name, self.mode, external.id)
+        while (row := self.seen.run(run)) is None:
+            await asyncio.sleep(0.05)
+        number = int(row.hash != self.subject.prepared.hash)
+        if number < newest:
+            self.broke(f"{run} was started under a version that was not the newest when its event was sent")
+        self.runs[run] = number
+        self.accepted.append(("start", run))
+        self.say(f"{run} is started by event {external.id}, under version {number + 1}")
 
     async def _roll_out(self, pause: int) -> None:
         """A second version is installed while runs of the first are open, and one more run is asked for."""

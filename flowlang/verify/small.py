@@ -18,6 +18,7 @@ from flowlang.source import Source
 
 SERVICES = ("a", "b", "c")
 INPUT: dict[str, Value] = {"id": "o-1", "n": 1}
+TOLD: dict[str, Value] = {"told": {"id": "o-1", "n": 1}}
 
 _ANY = "{ type: object, additionalProperties: true, properties: { id: { type: string }, n: { type: integer }, who: { type: string, x-pii: true } } }"
 _MADE = "{ type: object, required: [n], properties: { n: { type: integer }, who: { type: string, x-pii: true } } }"
@@ -100,6 +101,11 @@ def text(number: int, depth: int) -> str:
 def whole(body: str) -> str:
     """`body` as a flow."""
     return f'use contracts "*.yaml"\nflow small(id: string, n: int) {{\n  key id\n  owner a\n  {body}\n}}\n'
+
+
+def by_event(body: str) -> str:
+    """`body` as a flow that an event starts, called `told` in it. What it starts with is `TOLD`."""
+    return f'use contracts "*.yaml"\nflow small() {{\n  on event "c.told" as told\n  key told.id\n  owner a\n  {body}\n}}\n'
 
 
 @dataclass(slots=True)

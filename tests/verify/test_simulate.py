@@ -114,6 +114,31 @@ def test_what_breaks_a_promise_is_found_and_shrunk_to_few_faults(monkeypatch: py
     assert any("cancel" in line for line in found.trace)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_new_version_is_rolled_out_through_the_gate_of_a_flow(mode: str) -> None:
+    """Events start runs before it and after it, of the version that is the newest then; each goes on with its own."""
+    steps = "step s = b.act(id: told.id) { compensate b.undo(id: told.id) }\nwait 2m\nstep t = c.act(id: told.id) { compensate none }"
+    one = Subject(prepare(small.kernel(small.by_event(steps))), small.TOLD)
+    started: Counter[str] = Counter()
+    for seed in range(120):
+        found = simulate(one, mode, Choices(seed))
+        assert not found.broken, (seed, found.broken)
+        lines = [line for line in found.trace if "is started by event" in line]
+        started.update(line.rpartition(" ")[2] + (" rolled out" if found.faults["rollout"] else "") for line in lines)
+    print(started)
+    assert started["1"] > 10 and started["1 rolled out"] > 3 and started["2 rolled out"] > 3
+
+
+def test_nobody_comes_through_a_gate_that_his_input_does_not_open() -> None:
+    shut = small.by_event("step s = b.act(id: told.id) { compensate none }").replace(
+        "as told", "as told where told.n > 5"
+    )
+    one = Subject(prepare(small.kernel(shut)), small.TOLD)
+    for seed in range(20):
+        found = simulate(one, "choreograph", Choices(seed))
+        assert not found.broken and not any("is started by event" in line for line in found.trace)
+
+
 def test_only_the_faults_that_are_asked_for_happen() -> None:
     shop = _shop()
     families = {"crash": ("crash", "kill"), "store": ("disk",), "network": ("duplicate", "delay", "loss", "reorder")}
