@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from flowlang.expression.python import functions_of
 from flowlang.schema.refs import Document
-from flowlang.values import DECIMALS, MAX_INT, MAX_SIZE, MIN_INT, BadValue, from_python
+from flowlang.values import DECIMALS, MAX_INT, MAX_SIZE, MIN_INT, BadValue, canonical, from_python
 
 DOUBT: Final = object()
 """The answer of who can't say that the value fits."""
@@ -43,7 +43,16 @@ _IDLE: Final = frozenset(("title", "description", "$comment", "default", "exampl
 _PLAIN: Final = {"string": "str", "integer": "int", "boolean": "bool", "null": "NoneType"}
 _DEEPEST: Final = 24  # levels of a schema; what is deeper is left to the closures, which count the levels of the value
 _LARGEST: Final = 400  # parts of a schema, since each is compiled in each place where it is referred to
+_SOON: Final = 3  # levels at which a value is looked for among those that fit: it, its members, and what they refer to
+_KEPT: Final = 256  # values that are known to fit one schema
+_SMALL: Final = 4096  # characters of a value that is kept among them
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+_FITTING: Final[dict[str, dict[int, Any]]] = {}
+"""By what a schema says, the values that `take` has made of late, by identity: they fit it as they are. What an operation has
+answered is mostly handed on to the next one, once, under a contract that says the same in its own words. A value is never
+changed, and one that is kept here can't have given its identity to another. Few are kept: they lie in nobody's way."""
 
 
 class _NotPlain(Exception):
@@ -85,7 +94,13 @@ class _Code:
         body = _lines("left = [MAX_SIZE]\ns = 0")
         odd = ast.ExceptHandler(ast.Name("DecimalException", ast.Load()), None, _lines("return DOUBT"))
         body.append(ast.Try(self.part(schema, 0), [odd], [], []))
-        body += _lines("return DOUBT if left[0] < s else x")
+        body += _lines("if left[0] < s: return DOUBT")
+        known = self.fitting(schema) if self.fresh else None
+        if known is not None:
+            body += _lines(
+                f"if left[0] > MAX_SIZE - SMALL:\n    if len({known}) >= KEPT: {known}.clear()\n    {known}[id(x)] = x"
+            )
+        body += _lines("return x")
         whole = self.define(body, ["x"])
         found: Quick = functions_of(self.functions, "<schema>", {**_NAMESPACE, **self.constants})[whole]
         return found
@@ -102,6 +117,29 @@ class _Code:
         name = f"c{len(self.constants)}"
         self.constants[name] = value
         return name
+
+    def fitting(self, schema: Any) -> str | None:
+        """A name for what is known to fit a schema, where all of it is plain."""
+        try:
+            said = canonical(self.said(schema, 0))
+        except _NotPlain:
+            return None
+        return self.constant(_FITTING.setdefault(said, {}))
+
+    def said(self, schema: Any, depth: int) -> Any:
+        """What a plain schema says, whatever it and its parts are called."""
+        if not isinstance(schema, dict) or depth > _DEEPEST:
+            raise _NotPlain
+        if "$ref" in schema:
+            return self.said(self.document.target(schema["$ref"]), depth + 1)
+        if schema.get("type") not in _BELONGS or schema.keys() - _IDLE - {"type", *_BELONGS[schema["type"]]}:
+            raise _NotPlain
+        said = {word: part for word, part in schema.items() if word not in _IDLE}
+        if "properties" in said:
+            said["properties"] = {name: self.said(each, depth + 1) for name, each in said["properties"].items()}
+        if "items" in said:
+            said["items"] = self.said(said["items"], depth + 1)
+        return said
 
     def part(self, schema: Any, depth: int) -> list[ast.stmt]:
         """Statements that leave in `x` what the schema makes of it, or return DOUBT."""
@@ -184,7 +222,11 @@ class _Code:
         required = set(schema.get("required", ()))
         if required - properties.keys():
             raise _NotPlain
-        body = _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
+        known = self.fitting(schema) if not self.fresh and depth <= _SOON else None
+        body: list[ast.stmt] = []
+        if known is not None:
+            body += _lines(f"if {known}.pop(id(x), None) is x:\n    left[0] -= SMALL\n    return x")
+        body += _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
         names = sum(len(name) for name in properties)
         body += _lines(f"s = 12 * n + {names}\n" + ("r = v.copy()" if self.fresh else "r = v"))
         missing = ast.ExceptHandler(ast.Name("KeyError", ast.Load()), None, _lines("return DOUBT"))
@@ -253,6 +295,9 @@ _NAMESPACE: Final = {
     "MIN_INT": MIN_INT,
     "MAX_INT": MAX_INT,
     "MAX_SIZE": MAX_SIZE,
+    "SMALL": _SMALL,
+    "KEPT": _KEPT,
+    "id": id,
     "exact": DECIMALS.create_decimal,
     "repr": repr,
     "DecimalException": DecimalException,

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowlang.schema import DOUBT, Conformer, conformer
+from flowlang.schema import DOUBT, Conformer, conformer, quick
 from flowlang.values import BadValue, Duration, from_python
 from flowlang.values.writing import _quickly, _wire
 
@@ -115,3 +115,56 @@ values = st.recursive(
 @settings(max_examples=1000, deadline=None)
 def test_the_text_of_a_value_does_not_depend_on_the_library(value: Any, merged: bool) -> None:
     assert _quickly(value, merged) == _wire(value, merged)
+
+
+ORDER = {
+    "type": "object",
+    "required": ["id", "qty"],
+    "properties": {"id": {"type": "string"}, "qty": {"type": "integer"}},
+}
+SAME = {
+    "type": "object",
+    "properties": {"order": {"$ref": "#/$defs/Named"}},
+    "$defs": {"Named": {**ORDER, "title": "the same in other words"}},
+}
+OTHER = {
+    "type": "object",
+    "properties": {
+        "order": {**ORDER, "properties": {"id": {"type": "string"}, "qty": {"type": "integer", "minimum": 5}}}
+    },
+}
+
+
+def asked(schema: Any) -> Conformer:
+    """A conformer that answers at once."""
+    made = conformer(schema)
+    for _ in range(2):
+        made.take({}), made.look({})
+    return made
+
+
+def test_what_was_taken_is_handed_on_as_it_is_and_only_under_a_contract_that_says_the_same() -> None:
+    order = asked(ORDER).take({"id": "o-1", "qty": 2})
+    assert asked(OTHER).look({"order": order}) is DOUBT
+    handed = {"order": order}
+    assert asked(SAME).look(handed) is handed
+    assert asked(SAME).look(handed) is handed  # known or not
+
+
+def test_what_only_equals_a_value_that_was_taken_is_looked_at() -> None:
+    taken = asked(ORDER).take({"id": "o-1", "qty": 2})
+    assert asked(SAME).look({"order": {**taken, "qty": "2"}}) is DOUBT
+    assert asked(SAME).look({"order": {**taken, "more": 1}}) is DOUBT
+
+
+def test_values_that_are_handed_on_to_nobody_are_not_kept_for_ever() -> None:
+    made = asked(ORDER)
+    taken = [made.take({"id": "o-1", "qty": number}) for number in range(2000)]
+    assert len(taken) == 2000
+    assert max(len(known) for known in quick._FITTING.values()) <= quick._KEPT
+
+
+def test_a_large_value_is_not_kept() -> None:
+    made = asked(ORDER)
+    made.take({"id": "x" * 5000, "qty": 1})
+    assert all(len(value.get("id", "")) < 5000 for known in quick._FITTING.values() for value in known.values())
