@@ -7,6 +7,7 @@ commit happens in a thread, and the loop goes on with what is under way meanwhil
 from __future__ import annotations
 
 import asyncio
+import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 HELD = 1_000  # milliseconds that a turn waits for a store that another process holds, before the loop goes on
 PAUSE = 0.02  # seconds until it is tried again
+LAST = 10.0  # seconds after which whoever is asked to end gives up such a store
 
 SLOW = 0.003
 """Seconds of a commit above which it has a thread, so that the loop goes on; below it, changing threads costs more."""
@@ -46,7 +48,7 @@ class Turns(ABC):
         self._released: list[Callable[[], object]] = []
         self._draining = False
         self._scheduled = False
-        self._is_held_up = False  # by another process that holds the store
+        self._held_up_since = 0.0  # when another process was first seen to hold the store; 0 when none does
         store.wait_at_most(HELD)
         self._may_commit_apart = not isinstance(self.clock, VirtualClock) and store.path != MEMORY
         self._has_more = False  # something for the turn after the one that is being committed
@@ -195,20 +197,20 @@ class Turns(ABC):
 
     def _begin(self) -> bool:
         """Take the store. Where another process has held it for long, perhaps because somebody has stopped that one, the turn
-        is put off for as long as it takes: nothing of it has happened. Whoever is asked to end does not wait."""
+        is put off for as long as it takes: nothing of it has happened. Whoever is asked to end does not wait for ever."""
         try:
             self.store.begin()
         except StoreLocked as held:
-            if self.stopping:
-                raise
-            if not self._is_held_up:
-                self._is_held_up = True
+            if not self._held_up_since:
+                self._held_up_since = time.monotonic()
                 self.outside.say(f"{held}; waiting until it lets go")
+            if self.stopping and time.monotonic() - self._held_up_since >= LAST:
+                raise
             self._scheduled = True
             self._loop.call_later(PAUSE, self._turn)
             return False
-        if self._is_held_up:
-            self._is_held_up = False
+        if self._held_up_since:
+            self._held_up_since = 0.0
             self.outside.say(f"the store `{self.store.path}` is free again")
         return True
 

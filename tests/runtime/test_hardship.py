@@ -112,9 +112,7 @@ LOCK_HOLDER = (
     "print(flush=True)\n"
     "sys.stdin.read()\n"
 )
-IMPATIENT = (
-    "import sys\nfrom flowlang.runtime import service, turns\nturns.HELD = 1\nsys.exit(service.main(sys.argv[1:]))\n"
-)
+IMPATIENT = "import sys\nfrom flowlang.runtime import service, turns\nturns.HELD = 1\nturns.LAST = 0\nsys.exit(service.main(sys.argv[1:]))\n"
 
 
 @pytest.mark.parametrize(
