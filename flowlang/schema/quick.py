@@ -225,7 +225,7 @@ class _Code:
         known = self.fitting(schema) if not self.fresh and depth <= _SOON else None
         body: list[ast.stmt] = []
         if known is not None:
-            body += _lines(f"if {known}.pop(id(x), None) is x:\n    left[0] -= SMALL\n    return x")
+            body += _lines(f"if {known}.pop(id(x), DOUBT) is x:\n    left[0] -= SMALL\n    return x")
         body += _lines("if type(x) is not dict: return DOUBT\nv = x\nn = len(v)\n")
         names = sum(len(name) for name in properties)
         body += _lines(f"s = 12 * n + {names}\n" + ("r = v.copy()" if self.fresh else "r = v"))

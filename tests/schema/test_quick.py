@@ -168,3 +168,9 @@ def test_a_large_value_is_not_kept() -> None:
     made = asked(ORDER)
     made.take({"id": "x" * 5000, "qty": 1})
     assert all(len(value.get("id", "")) < 5000 for known in quick._FITTING.values() for value in known.values())
+
+
+def test_null_is_no_object_among_those_that_fit_either() -> None:
+    made = asked(SAME)
+    assert made.look({"order": None}) is DOUBT
+    assert made({"order": None})[1] == ("order: null is not an object",)
