@@ -43,7 +43,9 @@ from flowlang.verify.verify import Failure, Plan, Verdict, families, verify
     metavar="DIR",
     help="Call these handlers in the simulation: one that does something twice under one key is found and named.",
 )
-@click.option("--worlds", default=2_000, show_default=True, metavar="N", help="Worlds after which a flow is too large.")
+@click.option(
+    "--worlds", default=50_000, show_default=True, metavar="N", help="Worlds after which a flow is too large."
+)
 @click.option("--mutants/--no-mutants", default=True, help="Hold the checks against planted mistakes too.")
 @click.option(
     "--graph",

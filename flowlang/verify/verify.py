@@ -29,7 +29,7 @@ class Plan:
 
     seeds: int = 200
     kinds: tuple[str, ...] = KINDS
-    worlds: int = 2_000
+    worlds: int = 50_000
     mutants: bool = True
     services: Services | None = None
     shows: Callable[[event.Input], object] = words  # what is told to people of an input that was taken in

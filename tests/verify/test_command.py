@@ -231,3 +231,14 @@ def test_an_unknown_kind_of_fault_is_said_to_be(project: Path, capsys: pytest.Ca
     assert main(["verify", "buy.flow", "--faults", "crash,weather"]) == 2
     assert "no kind of fault `weather`" in capsys.readouterr().err
     assert main(["verify", "buy.flow", "--seeds", "0"]) == 2
+
+
+EXAMPLES = Path(__file__).parents[2] / "specs" / "examples"
+SMALL_ENOUGH = [flow for flow in sorted(EXAMPLES.glob("*/*.flow")) if flow.stem not in ("order", "travel_booking")]
+
+
+@pytest.mark.parametrize("flow", SMALL_ENOUGH, ids=lambda path: path.stem)
+def test_most_examples_are_gone_through_in_every_order(flow: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(flow), "--seeds", "1", "--faults", "none", "--no-mutants", "--json"]) == 0
+    explored = json.loads(capsys.readouterr().out)["explored"]
+    assert [found["complete"] for found in explored.values()] == [True, True]
