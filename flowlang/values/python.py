@@ -11,6 +11,7 @@ from typing import Any, Final
 from flowlang.values.kinds import DECIMALS, MAX_DEPTH, MAX_INT, MAX_SIZE, MIN_INT, Duration, Timestamp
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_exact: Final = DECIMALS.create_decimal
 
 
 class BadValue(Exception):
@@ -91,9 +92,12 @@ def _plain(thing: Any, depth: int, budget: _Budget) -> Any:
     items: Iterable[tuple[Any, Any]]
     if type(thing) is dict:
         for key in thing:
-            if type(key) is not str or not key.isascii():
+            if type(key) is not str:
                 raise _Unusual
-            spent += len(key)
+        names = "".join(thing)  # what is asked of all names is asked once
+        if not names.isascii():
+            raise _Unusual
+        spent += len(names)
         result, items = thing.copy(), thing.items()
     else:
         result, items = thing.copy(), enumerate(thing)
@@ -109,7 +113,7 @@ def _plain(thing: Any, depth: int, budget: _Budget) -> Any:
         elif kind is dict or kind is list:
             result[key] = _plain(item, depth - 1, budget)
         elif kind is float or kind is Decimal:
-            number = result[key] = DECIMALS.create_decimal(repr(item) if kind is float else item)
+            number = result[key] = _exact(repr(item) if kind is float else item)
             if not number or not number.is_finite():
                 raise _Unusual
         elif item is not None and kind is not bool:
