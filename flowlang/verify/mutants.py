@@ -40,7 +40,7 @@ class Hunt:
 
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
-    """While this is held, the mistake is in the code. What it prints is for the check that listens, not for a terminal."""
+    """While this is held, the mistake is in the code."""
     changes = list(_changes(mutant))
     if not changes:
         raise AssertionError(f"the mutant `{mutant.name}` changes nothing")
@@ -48,8 +48,7 @@ def planted(mutant: Mutant) -> Iterator[None]:
     try:
         for function, code in changes:
             function.__code__ = code
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
         for function, code in good:
             function.__code__ = code
@@ -99,13 +98,13 @@ def _living(module: ModuleType, qualified: str) -> FunctionType:
 def hunt(mutant: Mutant, budget: int = 400) -> Hunt:
     """Look for one mutant on its own small flow."""
     body = small.by_event(mutant.flow) if mutant.by_event else small.whole(mutant.flow)
-    with planted(mutant):
+    with planted(mutant), _unseen():
         return _simulated(mutant, body, budget) if mutant.how == "simulate" else _explored(mutant, body)
 
 
 def hunt_here(mutant: Mutant, flow: ir.Flow, input: Mapping[str, Value], worlds: int = 300, seeds: int = 8) -> Hunt:
     """Look for one mutant on somebody's flow, not for long."""
-    with planted(mutant):
+    with planted(mutant), _unseen():
         try:
             prepared = prepare(flow)
             events = events_for(prepared, input, 3)
@@ -120,6 +119,13 @@ def hunt_here(mutant: Mutant, flow: ir.Flow, input: Mapping[str, Value], worlds:
             if found.broken is not None:
                 return Hunt(mutant, trials, found.broken.why, found.broken.schedule)
         return Hunt(mutant, trials, "")
+
+
+@contextmanager
+def _unseen() -> Iterator[None]:
+    """What a mistake prints is for the check that listens, and not for the terminal of whoever verifies."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
 
 
 def _explored(mutant: Mutant, body: str) -> Hunt:
