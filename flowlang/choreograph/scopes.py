@@ -118,7 +118,8 @@ def join_closed(turn: Turn, row: Exit, heard: Heard) -> None:
     cell.joins[heard.name.removesuffix(".closed"), heard.index] = heard.said.causes
     if isinstance(row, AlongsideRow):
         assert isinstance(cell, AlongsideCell)
-        _look(turn, row, index, cell)
+        if cell.why is None:  # on the way back it waits for no join, and may be gone already
+            _look(turn, row, index, cell)
     elif cell.waiting is not None:
         _leave(turn, row, index, cell, *cell.waiting)
 

@@ -21,6 +21,7 @@ from flowlang.table import StepRow
 
 def start(turn: Turn, row: StepRow, index: Index, said: Said) -> None:
     """Begin a step, unless a hint came first or its input breaks the contract."""
+    assert (row.path, index) not in turn.state.cells, f"{row.path} {index} was started before"
     step = StepCell("running", said.causes, kind=kind_of(row))
     cell = turn.state.cells[row.path, index] = DoCell(step, said)
     if row.reason:

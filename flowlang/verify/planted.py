@@ -229,6 +229,9 @@ ROWS, WALK = "flowlang.choreograph.", "flowlang.orchestrate."
 FORK_ALL = f"fork {{ {A} {B} }} join all\n"
 FORK_ANY = f"fork {{ {A} {B} }} join any\n"
 LATE = f"scope k {{ {A} }} within 4m else {{ {B} }}\n"
+AGAIN = f"""scope k {{ fork {{ emit "c.told" {{ id: id, n: n }} {B} }} join any
+{C} }} on event "b.told" as o where o.id == id alongside -> {{ }}
+catch -> {{ {A} }}"""
 
 JOINS = (
     Mutant(
@@ -401,6 +404,17 @@ SCOPES = (
         "    turn.say(row.hint, index, Said({}, ()), CANCELLED)\n    _react(turn, row, index, cell, ())\n    if cell.waiting",
         LATE,
         modes=CH,
+    ),
+    Mutant(
+        "a scope with handlers beside it that is gone once more when a join in it closes",
+        ROWS + "scopes",
+        "        if cell.why is None:  # on the way back",
+        "        if True:  # on the way back",
+        AGAIN,
+        modes=CH,
+        cancel=False,
+        unknown=False,
+        says="was started before",
     ),
     Mutant(
         "a retry that starts before the last attempt is gone",

@@ -55,6 +55,26 @@ def test_both_modes_come_to_the_same_ends_where_nothing_is_cancelled() -> None:
     assert set(central.ends) == {"completed", "failed"}
 
 
+GONE_BEFORE_CLOSED = f"""scope k {{
+    fork {{ emit "c.told" {{ id: id, n: n }} {B} }} join any
+    {C}
+}} on event "b.told" as o where o.id == id alongside -> {{ }} """
+
+
+@pytest.mark.parametrize(
+    "flow", (A + GONE_BEFORE_CLOSED, f"{GONE_BEFORE_CLOSED} catch -> {{ {A} step d = b.act(id: id) }}")
+)
+def test_a_scope_is_gone_once_though_a_join_in_it_closes_after_that(flow: str) -> None:
+    """That the join has closed and that it is gone are two messages, and either may come first. The second gone undid the
+    step before the scope again, and started a handler again."""
+    prepared = prepare(small.kernel(small.whole(flow)))
+    freedom = Freedom(events_for(prepared, small.INPUT), cancel=False, unknown=False)
+    central, services = (explore(prepared, mode, small.INPUT, freedom) for mode in MODES)
+    for found in (central, services):
+        assert found.broken is None and found.complete, found.broken
+    assert central.ends == services.ends and central.ends["failed"]
+
+
 def test_a_flow_that_is_too_large_is_said_to_be() -> None:
     prepared = prepare(small.kernel(small.whole(f"fork {{ {A} {B} }} join all {C}")))
     found = explore(prepared, "choreograph", small.INPUT, most=100)
