@@ -578,6 +578,8 @@ class _Process(Watch):
             await driver.submit(lambda: self._begin(driver))
             self.ready = True
             self.up.set()
+            if world.apart:
+                self.look()  # like a real process: others may have written since it took up what was there
             await driver.until(lambda: None)
 
     def _begin(self, driver: Driver) -> None:

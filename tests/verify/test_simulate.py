@@ -23,6 +23,7 @@ from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.invariants import _mirror
 from flowlang.verify.ledger import Ledger
+from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import planted
 from flowlang.verify.planted import MUTANTS
 from flowlang.verify.replay import Broken
@@ -164,6 +165,20 @@ def test_an_event_that_nobody_takes_is_still_there_at_the_end() -> None:
     for mode in MODES:
         found = simulate(Subject(prepared, small.INPUT, (other,)), mode, Choices(draws=()), ())
         assert found.statuses == ("failed",) and not found.broken
+
+
+def test_what_is_written_while_a_process_comes_up_is_seen_by_it() -> None:
+    """In this history a run is asked for when its owner has taken up what was there and is not yet told of what comes: the
+    history was held to be stranded, for nobody looked again."""
+    text = small.whole(
+        'scope k1 { switch { case n > 0 -> { fail Odd } else -> { fail Odd } } } on event "a.told" as o1 where o1.id == id -> {'
+        ' scope k5 { emit "a.told" { id: "other", n: n } } on event "a.told" as o5 where o5.id == id alongside -> {'
+        " step s7 = b.act(id: id) { compensate b.undo(id: id) } } }"
+    )
+    prepared = prepare(small.kernel(text))
+    one = Subject(prepared, small.INPUT, events_for(prepared, small.INPUT, 4))
+    found = simulate(one, "choreograph", Choices(34_633))
+    assert not found.broken and len(found.statuses) == 2 and found.faults["rollout"]
 
 
 LOOP = small.kernel(
