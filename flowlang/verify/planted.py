@@ -91,7 +91,7 @@ RUNTIME = (
         "        begun = replace(one.row, item=lifecycle.begin(one.row.item), begun=self._driver.now(), ended=None)\n        begun = replace(begun, item=replace(begun.item, attempts=one.row.item.attempts))\n",
         A + B,
         "simulate",
-        says="was called 2 times and counted 1",
+        says="times and counted 1",
     ),
     Mutant(
         "an unknown result takes the next key",
