@@ -44,7 +44,7 @@ def _compare(python: str, *, quick: bool, only: str) -> str:
         figures = duel.fight(chosen, works, at_once, rounds, seconds)
     settings = (
         f"{rounds} rounds of at least {seconds} s for each cell, at once: {', '.join(map(str, at_once))}, of which after two "
-        "rounds only 1 and the two best; all on uvloop; "
+        "rounds only 1 and the best; all on uvloop; "
         "flowlang with the extra `fast`."
     )
     text = page.write(chosen, skipped, peers.versions(python), figures, settings)

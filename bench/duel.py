@@ -34,15 +34,10 @@ class Figures:
         return statistics.median(found) if found else 0.0
 
     def best(self, peer: str, work: str) -> int:
-        """How many at once serve a peer best; 0 where nothing is known."""
-        return next(iter(self.leading(peer, work)), 0)
-
-    def leading(self, peer: str, work: str) -> list[int]:
-        """The two numbers at once that serve a peer best, of those that were measured most often; the better one first."""
+        """How many at once serve a peer best."""
         known = [cell for cell in self.rounds if cell[:2] == (peer, work) and cell[2] > 1]
         most = max((len(self.rounds[cell]) for cell in known), default=0)
-        often = (cell for cell in known if len(self.rounds[cell]) == most)
-        return [cell[2] for cell in sorted(often, key=self.median, reverse=True)[:2]]
+        return max((cell for cell in known if len(self.rounds[cell]) == most), key=self.median)[2] if known else 0
 
     def ratio(self, one: Cell, other: Cell, what: str = "rate") -> tuple[float, float, float]:
         """The ratio of two cells: the median of those of the rounds in which both were measured, the least, the largest."""
@@ -90,9 +85,8 @@ class Side:
 
 
 def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], rounds: int, seconds: float) -> Figures:
-    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn. The first two rounds find out
-    which two numbers at once serve each best (one of them alone is often the luckier one only); after that only those and one
-    at a time are measured."""
+    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn. The first two rounds find out how
+    many at once serve each best; after that only those and one at a time are measured."""
     figures = Figures()
     sides: list[Side] = []
     try:
@@ -102,13 +96,11 @@ def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], r
             except RuntimeError as problem:
                 figures.broken[peer.name] = str(problem)
         for number in range(rounds):
-            goes_on = {
-                (side.peer.name, work): figures.leading(side.peer.name, work) for side in sides for work in works
-            }
+            best = {(side.peer.name, work): figures.best(side.peer.name, work) for side in sides for work in works}
             for work in works:
                 for many in at_once:
                     for side in tuple(sides) if number % 2 == 0 else tuple(reversed(sides)):
-                        if number > 1 and many not in (1, *goes_on[side.peer.name, work]):
+                        if number > 1 and many not in (1, best[side.peer.name, work]):
                             continue
                         try:
                             found = side.ask(work, many, seconds)
