@@ -64,7 +64,7 @@ def _fraction(number: Any) -> Any:
     """What the library asks for a decimal: nearly always it is what Python says of it, and nothing is quicker (a cache is not,
     since to hash a decimal takes longer than to write it)."""
     text = str(number)
-    if "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
+    if len(text) < 35 and "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
         return orjson.Fragment(text)
     text = _merged_text(number)
     return orjson.Fragment(text if "." in text or "e" in text else f"{text}.0")

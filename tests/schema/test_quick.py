@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flowlang.schema import DOUBT, Conformer, conformer, quick
@@ -105,13 +105,22 @@ values = st.recursive(
     | st.text(max_size=5)
     | st.sampled_from(["$", "$x", "\x7f", "é"])
     | st.decimals(allow_nan=False, allow_infinity=False, places=3)
-    | st.sampled_from([Decimal("1e40"), Decimal("-0.0"), Decimal("1e-300")])
+    | st.sampled_from(
+        [
+            Decimal("1e40"),
+            Decimal("-0.0"),
+            Decimal("1e-300"),
+            Decimal(10**31) + Decimal("0.001"),
+            Decimal("1" * 35 + ".1"),
+        ]
+    )
     | st.builds(Duration, st.integers(0, 9)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3) | st.just("$a"), inner, max_size=3),
 )
 
 
 @given(values, st.booleans())
+@example(Decimal("10000000000000000000000000000000.001"), False)
 @settings(max_examples=1000, deadline=None)
 def test_the_text_of_a_value_does_not_depend_on_the_library(value: Any, merged: bool) -> None:
     assert _quickly(value, merged) == _wire(value, merged)
