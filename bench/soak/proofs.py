@@ -23,7 +23,8 @@ from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import hunt
 from flowlang.verify.planted import MUTANTS
 from flowlang.verify.schedule import Leaves, Prepared, prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 
 DEPTH = 3
 WORLDS = 5_000  # of one exploration

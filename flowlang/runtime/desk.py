@@ -22,7 +22,7 @@ from flowlang.runtime.programs import Share, State, share_of
 from flowlang.runtime.setting import names
 from flowlang.runtime.sqlite import SqliteStore
 from flowlang.runtime.store import Conflict, DeadRow, NotFound, NotStuck, RunRow, WorkRow
-from flowlang.runtime.waiting import Sent, same
+from flowlang.runtime.waiting import Sent, is_same_input
 from flowlang.values import canonical, wire_dumps
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def new_row(
     if there is None:
         run = run or _IDS.next(store)
         return RunRow(run, flow.name, hash, mode, flow.owner, text, given, "open", now, None, dict(options))
-    if same(there.input, given) and there.flow == flow.name and there.mode == mode:
+    if is_same_input(there.input, given) and there.flow == flow.name and there.mode == mode:
         return Started(there.run, False)
     what = f"the key {text}" if there.run != run else "this id"
     raise Conflict(f"run {there.run} of `{there.flow}` has {what} with another input", there.run)

@@ -8,7 +8,6 @@ and all other services go on meanwhile.
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Iterable
@@ -16,9 +15,10 @@ from contextlib import suppress
 
 from flowlang.declared import Operation
 from flowlang.event import Error, Result, Unknown
-from flowlang.runtime import failpoint, worker
+from flowlang.runtime import worker
 from flowlang.runtime.handlers import GRACE
 from flowlang.runtime.ports import Request, ScenarioMistake
+from flowlang.runtime.processes import environment
 from flowlang.values import Duration
 
 OVER = GRACE + 1.0  # seconds beyond a call's limit after which its process is ended: it can't even say that it is late
@@ -61,11 +61,9 @@ class _Worker:
 
     @staticmethod
     async def start(folder: str, operations: list[Operation]) -> _Worker:
-        environment = {name: value for name, value in os.environ.items() if name != failpoint.VARIABLE}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         words = (sys.executable, "-m", "flowlang.runtime.worker")
         process = await asyncio.create_subprocess_exec(
-            *words, stdin=PIPE, stdout=PIPE, env=environment, limit=worker.LONGEST
+            *words, stdin=PIPE, stdout=PIPE, env=environment(may_fail=False), limit=worker.LONGEST
         )
         assert process.stdin is not None and process.stdout is not None
         process.stdin.write(worker.opening(folder, operations).encode() + b"\n")

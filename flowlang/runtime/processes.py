@@ -32,6 +32,17 @@ PATIENCE = 40.0  # seconds that a child gets to end its calls before it is kille
 UNUSABLE = 2  # the exit status of a service whose handlers, or whose scenario, can't be used
 
 
+def environment(may_fail: bool) -> dict[str, str]:
+    """Of a process of ours, which finds this very package whatever folder it is started in; without the failpoint of this one
+    unless it `may_fail` too."""
+    found = dict(os.environ)
+    root = str(Path(flowlang.__file__).resolve().parent.parent)
+    found["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [found.get("PYTHONPATH")])])
+    if not may_fail:
+        found.pop(failpoint.VARIABLE, None)
+    return found
+
+
 class ServiceDied(StoreError):
     """A service process gave up; it has said why on its standard error. `unusable` when what the user gave it is at
     fault, and not the store."""
@@ -84,14 +95,9 @@ class Fleet:
             "--durability",
             self._durability,
         ]
-        environment = dict(os.environ)
-        root = str(Path(flowlang.__file__).resolve().parent.parent)
-        environment["PYTHONPATH"] = os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])])
         if first:
             words += [word for step in self._crash.before for word in ("--crash-before", step)]
             words += [word for step in self._crash.after for word in ("--crash-after", step)]
-        else:
-            environment.pop(failpoint.VARIABLE, None)
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -99,7 +105,7 @@ class Fleet:
             *words,
             stdin=PIPE,
             stdout=2,  # what a handler prints is talk; our own standard output is data
-            env=environment,
+            env=environment(may_fail=first),
         )
 
     async def _watch(self, service: str) -> None:

@@ -180,7 +180,7 @@ class Waiting:
         text = None if key is None else canonical(key)
         holder = None if text is None else driver.store.holder(flow.name, flow.mode, text)
         if holder is not None:
-            if not same(holder.input, given):
+            if not is_same_input(holder.input, given):
                 problem = f"run {holder.run} of `{flow.name}` has the key {text} with another input"
                 driver.store.bury(flow.owner, "", flow.hash, driver.now(), problem, codec.dumps(external))
             return
@@ -203,7 +203,7 @@ class Waiting:
             store.forget_event(row.seq)
 
 
-def same(one: str, other: str) -> bool:
+def is_same_input(one: str, other: str) -> bool:
     """Whether the inputs of two runs are equal, whatever their numbers look like."""
     return one == other or canonical(wire_loads(one)) == canonical(wire_loads(other))
 

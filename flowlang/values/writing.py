@@ -63,8 +63,8 @@ _AS_OURS = (
 def _fraction(number: Any) -> Any:
     """What the library asks for a decimal: nearly always it is what Python says of it, and nothing is quicker (a cache is not,
     since to hash a decimal takes longer than to write it)."""
-    text = str(number)
-    if len(text) < 35 and "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
+    text = str(number)  # one without room for a digit too many needs no rounding
+    if len(text) <= DECIMALS.prec and "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
         return orjson.Fragment(text)
     text = _merged_text(number)
     return orjson.Fragment(text if "." in text or "e" in text else f"{text}.0")

@@ -24,7 +24,8 @@ from flowlang.verify.explore import Freedom, explore
 from flowlang.verify.listening import events_for
 from flowlang.verify.planted import Mutant
 from flowlang.verify.schedule import Prepared, prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ class.
 
 from __future__ import annotations
 
+import ast
 import operator
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -15,6 +16,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from flowlang.event import EffectId
+from flowlang.expression.python import functions_of
 
 
 def clone(value: Any) -> Any:
@@ -60,8 +62,8 @@ def _names(kind: type) -> tuple[str, ...]:
 
 def _function(parameters: str, lines: Iterable[str], known: dict[str, Any]) -> Callable[..., Any]:
     """A function of these lines, in which are the names of our own fields, and nothing of a user's."""
-    exec(f"def made({parameters}):\n" + "\n".join(f" {line}" for line in lines), known)  # noqa: S102
-    made: Callable[..., Any] = known["made"]
+    tree = ast.parse(f"def made({parameters}):\n" + "\n".join(f" {line}" for line in lines))
+    made: Callable[..., Any] = functions_of(tree.body, "<states>", {"type": type, "str": str, **known})["made"]
     return made
 
 

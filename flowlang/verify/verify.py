@@ -20,7 +20,8 @@ from flowlang.verify.mutants import Hunt, hunt, hunt_here
 from flowlang.verify.outside import words
 from flowlang.verify.planted import MUTANTS
 from flowlang.verify.schedule import Prepared, prepare
-from flowlang.verify.simulate import KINDS, Services, Subject, shortest, simulate
+from flowlang.verify.simulate import KINDS, Services, shortest, simulate
+from flowlang.verify.subject import Subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ from flowlang.verify import small
 from flowlang.verify.adapters import Disk, Watch
 from flowlang.verify.choices import Choices
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 from tests.modes.play import calls, failing, flow, follows
 from tests.runtime.fakes import Ledger, unknown
 from tests.scenarios.stage import A, B, C, D, Stage, deliver, drive, every_order, installation, play, says

@@ -16,7 +16,8 @@ from flowlang.verify.adapters import WrongClock
 from flowlang.verify.choices import Choices
 from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 from tests.modes.play import Player, calls
 from tests.scenarios.stage import (
     DAY,

@@ -16,7 +16,8 @@ from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.explore import Freedom, explore
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 from tests.modes.play import ANY, CONTRACT, SERVICES, UNKNOWN, calls, failing, follows
 from tests.runtime.fakes import Ledger, unknown
 from tests.scenarios.stage import A, B, C, D, Stage, crashes, drive, play, says, unchanged

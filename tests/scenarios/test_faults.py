@@ -13,7 +13,8 @@ from flowlang.verify.choices import Choices
 from flowlang.verify.explore import MODES
 from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject, simulate
+from flowlang.verify.simulate import simulate
+from flowlang.verify.subject import Subject
 
 A, B, C = (f"step {s} = {s}.act(id: id) {{ compensate {s}.undo(id: id) }}\n" for s in "abc")
 WAIT = 'wait for event "b.told" as e where e.id == id within 5m else fail Late\n'

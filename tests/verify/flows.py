@@ -6,7 +6,7 @@ from flowlang.verify import small
 from flowlang.verify.choices import Choices
 from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import Subject
+from flowlang.verify.subject import Subject
 
 DEPTH = 3
 

@@ -29,7 +29,8 @@ from flowlang.verify.planted import MUTANTS
 from flowlang.verify.replay import Broken
 from flowlang.verify.rollout import second
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import KINDS, Report, Subject, shortest, simulate
+from flowlang.verify.simulate import KINDS, Report, shortest, simulate
+from flowlang.verify.subject import Subject
 from tests.verify.flows import subject
 
 ROOT = Path(__file__).parents[2]
