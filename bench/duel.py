@@ -14,6 +14,8 @@ from bench.peers import CONTENDERS, Peer
 
 WORKS = {"three": "3 steps", "ten": "10 steps", "fork": "fork of 4, join"}
 STEPS = {"three": 3, "ten": 10, "fork": 4}
+AT_ONCE = (1, 8, 64, 256)
+QUICK = 1.5  # seconds
 Cell = tuple[str, str, int]  # peer, workload, how many at once
 
 
@@ -34,10 +36,27 @@ class Figures:
         return statistics.median(found) if found else 0.0
 
     def best(self, peer: str, work: str) -> int:
-        """How many at once serve a peer best."""
+        """How many at once serve a peer best, of those that were measured most often; 0 where none was."""
+        return next(iter(self._from_the_best(peer, work)), 0)
+
+    def candidates(self, peer: str, work: str, round: int) -> tuple[int, ...]:
+        """How many at once are worth a round: all of them in the first two, then one at a time and the best; in two more also
+        the second best, where a cell takes no longer than `QUICK`, because two rounds can't tell those apart."""
+        found = self._from_the_best(peer, work)
+        if round < 2:
+            return AT_ONCE
+        quick = all(self._took((peer, work, many)) <= QUICK for many in found[:2])
+        return (1, *found[: 2 if round < 4 and quick else 1])
+
+    def _from_the_best(self, peer: str, work: str) -> list[int]:
         known = [cell for cell in self.rounds if cell[:2] == (peer, work) and cell[2] > 1]
         most = max((len(self.rounds[cell]) for cell in known), default=0)
-        return max((cell for cell in known if len(self.rounds[cell]) == most), key=self.median)[2] if known else 0
+        left = [cell for cell in known if len(self.rounds[cell]) == most]
+        return [many for _, _, many in sorted(left, key=self.median, reverse=True)]
+
+    def _took(self, cell: Cell) -> float:
+        """Seconds of the longest round of a cell."""
+        return max(runs / rate for runs, rate in zip(self.all(cell, "runs"), self.all(cell, "rate"), strict=True))
 
     def ratio(self, one: Cell, other: Cell, what: str = "rate") -> tuple[float, float, float]:
         """The ratio of two cells: the median of those of the rounds in which both were measured, the least, the largest."""
@@ -84,9 +103,9 @@ class Side:
             self._process.wait()
 
 
-def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], rounds: int, seconds: float) -> Figures:
-    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn. The first two rounds find out how
-    many at once serve each best; after that only those and one at a time are measured."""
+def fight(peers: Sequence[Peer], works: Sequence[str], rounds: int, seconds: float) -> Figures:
+    """Measure everybody in every workload: `rounds` times, forwards and backwards in turn, with as many at once as are worth
+    it: see `Figures.candidates`."""
     figures = Figures()
     sides: list[Side] = []
     try:
@@ -96,11 +115,13 @@ def fight(peers: Sequence[Peer], works: Sequence[str], at_once: Sequence[int], r
             except RuntimeError as problem:
                 figures.broken[peer.name] = str(problem)
         for number in range(rounds):
-            best = {(side.peer.name, work): figures.best(side.peer.name, work) for side in sides for work in works}
+            worth = {
+                (s.peer.name, work): figures.candidates(s.peer.name, work, number) for s in sides for work in works
+            }
             for work in works:
-                for many in at_once:
+                for many in AT_ONCE:
                     for side in tuple(sides) if number % 2 == 0 else tuple(reversed(sides)):
-                        if number > 1 and many not in (1, best[side.peer.name, work]):
+                        if many not in worth[side.peer.name, work]:
                             continue
                         try:
                             found = side.ask(work, many, seconds)

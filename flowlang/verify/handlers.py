@@ -20,8 +20,8 @@ from flowlang.runtime.callers import SERVICES, callers
 from flowlang.runtime.ports import Caller, Request
 from flowlang.runtime.setting import Setting
 from flowlang.verify.outside import operations_of
+from flowlang.verify.process import Services
 from flowlang.verify.replay import Broken
-from flowlang.verify.simulate import Services
 
 MOST = 2_000  # characters of a variable that are looked at
 

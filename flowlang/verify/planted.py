@@ -406,6 +406,16 @@ SCOPES = (
         modes=CH,
     ),
     Mutant(
+        "a message is said twice, and the inbox of its hearer hides it",
+        ROWS + "turn",
+        "                self.effects.append(event.Send(service, message))\n",
+        "                self.effects += [event.Send(service, message)] * 2\n",
+        A + B,
+        "simulate",
+        CH,
+        says=" twice",
+    ),
+    Mutant(
         "a scope with handlers beside it that is gone once more when a join in it closes",
         ROWS + "scopes",
         "        if cell.why is None:  # on the way back",

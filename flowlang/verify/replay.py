@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from flowlang import codec, event
@@ -32,7 +33,7 @@ class Broken(AssertionError):
 
 @dataclass(slots=True)
 class Journal:
-    """The inputs of one part so far: `read` of them led to `state`, asked for `calls`, said `sends` (to whom, id), are
+    """The inputs of one part so far: `read` of them led to `state`, asked for `calls`, said each of `sends` (to whom, id) once, are
     what was `heard` (ids) and the texts of `errors`, and left `timers` (path to time) and `armed` waits."""
 
     role: str
@@ -41,7 +42,7 @@ class Journal:
     state: State
     read: int = 0
     calls: Known = field(default_factory=dict)
-    sends: list[tuple[str, str]] = field(default_factory=list)
+    sends: dict[tuple[str, str], None] = field(default_factory=dict)
     heard: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     timers: dict[str, int] = field(default_factory=dict)
@@ -86,7 +87,9 @@ class Journal:
             case event.Disarm(path):
                 self.armed = [one for one in self.armed if one[0] != path]
             case event.Send(to, message):
-                self.sends.append((to, message.id))
+                if (to, message.id) in self.sends:  # nobody else would notice: an inbox drops the second one
+                    raise Broken(f"{self.role} says {message.name} to {to} twice")
+                self.sends[to, message.id] = None
             case _:
                 pass
 
@@ -120,7 +123,7 @@ class Twins:
                 twin = self.known[role, run] = journal(store, row)
             before = len(twin.sends)
             twin.read_on(store)
-            self.said_by |= {id: role for _, id in twin.sends[before:]}
+            self.said_by |= {id: role for _, id in islice(twin.sends, before, None)}
             if not alike(twin.state, part.state):
                 raise Broken(f"the journal of {role} does not lead to its state")
             if part.status not in OVER:

@@ -19,8 +19,9 @@ from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import Hunt, hunt, hunt_here
 from flowlang.verify.outside import words
 from flowlang.verify.planted import MUTANTS
+from flowlang.verify.process import Services
 from flowlang.verify.schedule import Prepared, prepare
-from flowlang.verify.simulate import KINDS, Services, shortest, simulate
+from flowlang.verify.simulate import KINDS, shortest, simulate
 from flowlang.verify.subject import Subject
 
 

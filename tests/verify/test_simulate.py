@@ -26,10 +26,11 @@ from flowlang.verify.ledger import Ledger
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import planted
 from flowlang.verify.planted import MUTANTS
+from flowlang.verify.process import Report
 from flowlang.verify.replay import Broken
 from flowlang.verify.rollout import second
 from flowlang.verify.schedule import prepare
-from flowlang.verify.simulate import KINDS, Report, shortest, simulate
+from flowlang.verify.simulate import KINDS, shortest, simulate
 from flowlang.verify.subject import Subject
 from tests.verify.flows import subject
 
