@@ -3,47 +3,27 @@
 A world is the state of the machines and all that is on its way. From each world every single thing that could happen next
 is tried, the nearest worlds first, and a world that was met before is not gone through again; so the first schedule found
 that breaks a promise is a shortest one. A world in which nothing can happen is an end: there the pair of oracle and outcome
-must be what `denote` says. On the way
-
-    a duplicate changes nothing      what was just taken in is fed again, and at an end all that ever was
-    a crash before the commit        the same input from the state before leads to the same state and effects
-    replay                           at an end the inputs of each role alone lead to its state
+must be what `denote` says. What each input must keep to on the way is held in `flowlang.verify.once`.
 
 Two worlds are one when their states, and all that is on its way, are equal: see `flowlang.verify.states.key`.
-
-What an input does to a state is found out once. A machine is a function of its state and the input; in most worlds of a
-choreography one service takes in what it takes in in many others, while the rest of the services are somewhere else. So
-worlds share the states of roles that are the same in everything, the order of members too, and with each state is kept to
-what each input led, with the promises above held against it at the first time. That is no less than to hold them each time:
-what is not done again would be done with equal things by a function of them, and that it is one (that it depends on nothing
-else) is what the crash before the commit looks for, twice the same input on copies of one state, and again the replays.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, assert_never
+from typing import assert_never
 
 from flowlang import event
 from flowlang.declared import Operation
 from flowlang.event import Effect, External, Input, Value
 from flowlang.verify.choices import Choices
+from flowlang.verify.once import Broken, Known, Once, fed_again
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
-from flowlang.verify.schedule import (
-    START,
-    Choreographed,
-    Disagreement,
-    Mode,
-    Orchestrated,
-    Prepared,
-    Schedule,
-    comparable,
-)
-from flowlang.verify.states import alike, clone, key, same
+from flowlang.verify.schedule import START, Choreographed, Disagreement, Mode, Orchestrated, Prepared
+from flowlang.verify.states import key
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 
@@ -106,34 +86,13 @@ def wander(
     return _Search(prepared, mode, dict(input), freedom, most).wander(choices)
 
 
-@dataclass(slots=True, eq=False)
-class _Known:
-    """Something of which equal ones were made one: an input, an effect, or the state of a role, which nobody changes any more.
-    `key` is equal for those that mean the same. Of a state, `after` is to what each input leads from it, `unmoved` are the
-    inputs of which a duplicate was seen to leave it as it is, and `twin` is the copy that was fed these."""
-
-    value: Any
-    key: int
-    after: dict[_Known, _Turn] = field(default_factory=dict)
-    unmoved: set[_Known] = field(default_factory=set)
-    twin: Any = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Turn:
-    """What one input does to one state."""
-
-    state: _Known
-    effects: list[Effect]
-
-
 @dataclass(slots=True)
 class _World:
     """One situation. `ready` may be fed in any order; `last` leads back to how it came about."""
 
-    states: dict[str, _Known]  # by role
+    states: dict[str, Known]  # by role
     at: int
-    ready: list[tuple[str, _Known]]
+    ready: list[tuple[str, Known]]
     calls: dict[tuple[str, str, str], event.Invoke]
     halted: set[tuple[str, str]]
     timers: dict[tuple[str, str], int]
@@ -170,15 +129,11 @@ class _Past:
     """What was fed, in words, and what came before."""
 
     said: str
-    fed: tuple[tuple[str, _Known], ...]
+    fed: tuple[tuple[str, Known], ...]
     before: _Past | None
 
 
 Act = tuple[str, partial[None]]
-
-
-class _Broken(Exception):
-    """A promise was broken while one thing happened."""
 
 
 @dataclass(slots=True)
@@ -191,16 +146,11 @@ class _Search:
     found: Explored = field(default_factory=Explored)
     operations: dict[tuple[str, str], Operation] = field(default_factory=dict)
     answers: dict[tuple[str, str], Value] = field(default_factory=dict)
-    judged: set[int] = field(default_factory=set)
-    ended: set[int] = field(default_factory=set)
-    fed: list[tuple[str, _Known]] = field(default_factory=list)  # by what is happening now
+    fed: list[tuple[str, Known]] = field(default_factory=list)  # by what is happening now
     said_by: dict[str, str] = field(default_factory=dict)  # which role says each message, by its id
-    machines: Mode = field(init=False)
-    begun: dict[str, _Known] = field(default_factory=dict)  # the states from which it begins, by role
-    messages: dict[int, _Known] = field(default_factory=dict)  # those that were said, by their addresses
+    once: Once = field(init=False)
+    messages: dict[int, Known] = field(default_factory=dict)  # those that were said, by their addresses
     marks: dict[int, int] = field(default_factory=dict)  # keys of effects, by their addresses
-    known: dict[tuple[str, int], list[_Known]] = field(default_factory=dict)  # by whose they are, and their keys
-    replayed: set[tuple[_Known, tuple[_Known, ...]]] = field(default_factory=set)
 
     def run(self) -> Explored:
         first = self.begin()
@@ -214,7 +164,7 @@ class _Search:
             try:
                 if not (world.ready or world.calls or world.timers):
                     self.end(world)
-            except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+            except (Broken, AssertionError, KeyError, ValueError) as wrong:
                 return self.broke(world.last, "at the end", wrong)
             for said, act in acts:
                 after = world.copy()
@@ -222,7 +172,7 @@ class _Search:
                 self.found.steps += 1
                 try:
                     act(after)
-                except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+                except (Broken, AssertionError, KeyError, ValueError) as wrong:
                     return self.broke(world.last, said, wrong)
                 after.last = _Past(said, tuple(self.fed), world.last)
                 name = self.key(after)
@@ -238,13 +188,12 @@ class _Search:
         """The run has just started."""
         self.operations = operations_of(self.prepared.flow)
         self.answers = {name: answer_of(operation) for name, operation in self.operations.items()}
-        self.machines = MODES[self.mode](self.prepared)
-        self.begun = {role: self.one(state, role) for role, state in self.machines.states.items()}
+        self.once = Once(self.prepared, MODES[self.mode](self.prepared), self.input)
         coming = list(self.freedom.events)
-        first = _World(dict(self.begun), START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel)
+        first = _World(self.once.begun.copy(), START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel)
         try:
-            self.feed(first, self.machines.owner, event.Start(START, tuple(self.input.items())))
-        except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+            self.feed(first, self.once.machines.owner, event.Start(START, tuple(self.input.items())))
+        except (Broken, AssertionError, KeyError, ValueError) as wrong:
             self.broke(None, "the run starts", wrong)
         first.last = _Past("the run starts", tuple(self.fed), None)
         return first
@@ -258,7 +207,7 @@ class _Search:
             self.fed = []
             try:
                 act(world)
-            except (_Broken, AssertionError, KeyError, ValueError) as wrong:
+            except (Broken, AssertionError, KeyError, ValueError) as wrong:
                 return self.broke(world.last, said, wrong)
             world.last = _Past(said, tuple(self.fed), world.last)
             self.found.steps += 1
@@ -279,17 +228,6 @@ class _Search:
         return self.found
 
     # ------------------------------------------------------------ what is the same
-
-    def one(self, value: Any, role: str = "") -> _Known:
-        """The one that stands for all that are the same in everything; of a state, for those of one role, whose machine alone
-        goes on from it."""
-        number = hash(key(value))
-        alike = self.known.setdefault((role, number), [])
-        for known in alike:
-            if same(known.value, value):
-                return known
-        alike.append(_Known(value, number))
-        return alike[-1]
 
     def key(self, world: _World) -> int:
         """Equal for worlds that are one."""
@@ -419,20 +357,17 @@ class _Search:
 
     def cancel(self, world: _World) -> None:
         world.may_cancel = False
-        self.feed(world, self.machines.owner, event.Cancel(world.at))
+        self.feed(world, self.once.machines.owner, event.Cancel(world.at))
 
     # ------------------------------------------------------------ feeding
 
     def feed(self, world: _World, role: str, input: Input) -> list[Effect]:
         """Let a machine take an input in."""
-        return self.turn(world, role, self.one(input))
+        return self.turn(world, role, self.once.one(input))
 
-    def turn(self, world: _World, role: str, input: _Known) -> list[Effect]:
+    def turn(self, world: _World, role: str, input: Known) -> list[Effect]:
         """Let a machine take an input in, and once more, as a duplicate."""
-        before = world.states[role]
-        turn = before.after.get(input)
-        if turn is None:
-            turn = before.after[input] = self.first_turn(role, before, input)
+        turn = self.once.turn(role, world.states[role], input)
         self.found.replays += 1
         self.fed.append((role, input))
         world.states[role] = turn.state
@@ -441,40 +376,21 @@ class _Search:
             self.take(world, role, effect)
         return turn.effects
 
-    def first_turn(self, role: str, state: _Known, input: _Known) -> _Turn:
-        """What an input does to the state of a role: twice from copies of it, the second time as after a crash."""
-        after, again = clone(state.value), clone(state.value)
-        effects = self.machines.having({role: after}).advance(role, input.value)
-        if not alike(self.machines.having({role: again}).advance(role, input.value), effects) or not alike(
-            again, after
-        ):
-            raise _Broken(f"after a crash before the commit {words(input.value)} leads to something else")
-        found = self.one(after, role)
-        found.twin = again
-        return _Turn(found, effects)
-
-    def unchanged(self, world: _World, role: str, known: _Known) -> None:
+    def unchanged(self, world: _World, role: str, known: Known) -> None:
         """A duplicate leaves the state of a role as it is."""
-        input, state = known.value, world.states[role]
-        if isinstance(input, event.Start | event.Resolved):
-            return  # the driver tells these apart by their ids, and no machine sees one twice
+        input = known.value
+        if not fed_again(input):
+            return
         if isinstance(input, event.Settled | event.Stuck) and (role, input.path, input.kind) in world.retried:
             return
         self.found.duplicates += 1
-        if known in state.unmoved:
-            return
-        if state.twin is None:
-            state.twin = clone(state.value)
-        effects = self.machines.having({role: state.twin}).advance(role, input)
-        if [e for e in effects if not isinstance(e, event.Declined)] or not alike(state.twin, state.value):
-            raise _Broken(f"{words(input)} a second time changes something: {effects}")
-        state.unmoved.add(known)
+        self.once.unchanged(role, world.states[role], known)
 
-    def heard(self, message: event.Message) -> _Known:
+    def heard(self, message: event.Message) -> Known:
         """A message of a turn, which lives as long as the search, as its hearer takes it in."""
         found = self.messages.get(id(message))
         if found is None:
-            found = self.messages[id(message)] = self.one(event.Heard(START, message))
+            found = self.messages[id(message)] = self.once.one(event.Heard(START, message))
         return found
 
     def take(self, world: _World, role: str, effect: Effect) -> None:
@@ -510,28 +426,16 @@ class _Search:
 
     def end(self, world: _World) -> None:
         """Nothing can happen any more: hold what it came to against what it means."""
-        self.judge(self.machines.having({role: known.value for role, known in world.states.items()}), world.finished)
+        status = self.once.judge(world.states, world.finished)
+        if status:
+            self.found.ends[status] += 1
         fed = self.all_fed(world)
         for role, input in fed:
             self.unchanged(world, role, input)
         for role, state in world.states.items():
-            self.replay(role, tuple([input for whose, input in fed if whose == role]), state)
+            self.once.replay(role, tuple([input for whose, input in fed if whose == role]), state)
 
-    def judge(self, mode: Mode, finished: int) -> None:
-        """Hold what the machines came to against what it means; once for what is the same in all that is looked at."""
-        outcome, oracle = mode.outcome(), key(mode.oracle())
-        knows = mode.owner_knows(outcome.status == "stuck")
-        case = hash((oracle, key(outcome), finished, knows))
-        if case in self.judged:
-            return
-        Schedule(self.prepared, mode, random.Random(0), self.input, [], finished=finished).check()
-        self.judged.add(case)
-        pair = hash((oracle, key(comparable(outcome))))
-        if pair not in self.ended:
-            self.ended.add(pair)
-            self.found.ends[outcome.status] += 1
-
-    def all_fed(self, world: _World) -> list[tuple[str, _Known]]:
+    def all_fed(self, world: _World) -> list[tuple[str, Known]]:
         """What was taken in on the way to a world."""
         parts = []
         past = world.last
@@ -540,19 +444,6 @@ class _Search:
             past = past.before
         return [one for part in reversed(parts) for one in part]
 
-    def replay(self, role: str, inputs: tuple[_Known, ...], state: _Known) -> None:
-        """The inputs of a role alone lead to its state: one state that takes all of them in, as nothing does that was copied
-        after each."""
-        if (state, inputs) in self.replayed:
-            return
-        folded = clone(self.begun[role].value)
-        machine = self.machines.having({role: folded})
-        for input in inputs:
-            machine.advance(role, input.value)
-        if not alike(folded, state.value):
-            raise _Broken("what was taken in does not lead to the state when it is replayed")
-        self.replayed.add((state, inputs))
-
 
 def _reason(wrong: Exception) -> str:
-    return str(wrong) if isinstance(wrong, _Broken | Disagreement) else f"{type(wrong).__name__}: {wrong}"
+    return str(wrong) if isinstance(wrong, Broken | Disagreement) else f"{type(wrong).__name__}: {wrong}"

@@ -54,6 +54,7 @@ class Mode(Protocol):
     def states(self) -> Mapping[str, Any]: ...
     def having(self, states: Mapping[str, Any]) -> Mode: ...
     def advance(self, role: str, input: event.Input) -> list[event.Effect]: ...
+    def advance_in(self, state: Any, role: str, input: event.Input) -> list[event.Effect]: ...
     def held(self, role: str) -> object: ...
     def owner_knows(self, stuck: bool) -> bool: ...
     def outcome(self) -> Outcome: ...
@@ -140,7 +141,11 @@ class Orchestrated:
         return made
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
-        return central_machine.advance(self.program, self.state, input)
+        return self.advance_in(self.state, role, input)
+
+    def advance_in(self, state: Any, role: str, input: event.Input) -> list[event.Effect]:
+        """In another state than its own."""
+        return central_machine.advance(self.program, state, input)
 
     def held(self, role: str) -> object:
         return self.state
@@ -166,13 +171,17 @@ class Choreographed:
         }
 
     def having(self, states: Mapping[str, Any]) -> Choreographed:
-        """The same machines in other states; those of which there is none are not asked."""
+        """The same machines in other states."""
         made = copy(self)
         made.states = dict(states)
         return made
 
     def advance(self, role: str, input: event.Input) -> list[event.Effect]:
-        return service_machine.advance(self.programs[role], self.states[role], input)
+        return self.advance_in(self.states[role], role, input)
+
+    def advance_in(self, state: Any, role: str, input: event.Input) -> list[event.Effect]:
+        """In another state than its own."""
+        return service_machine.advance(self.programs[role], state, input)
 
     def held(self, role: str) -> object:
         return self.states[role]
