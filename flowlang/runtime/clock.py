@@ -101,6 +101,11 @@ def virtual(start: int = EPOCH) -> Iterator[tuple[asyncio.Runner, VirtualClock]]
         yield runner, VirtualClock(loop, start)
 
 
+def is_virtual(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether the time of `loop` jumps to what is due next."""
+    return isinstance(loop, _VirtualLoop)
+
+
 class _VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose time moves only when it has nothing to do. `outside` counts what real time is needed for."""
 

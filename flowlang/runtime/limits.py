@@ -1,7 +1,9 @@
 """Time limits of things under way: one alarm for all that have the same limit, since nearly all end long before it.
 
-Things with one limit come due in the order in which they began, so a row in that order is all there is to keep. Nothing is
-armed while nothing is under way: a virtual clock must not jump to a limit of something that has ended.
+Things with one limit come due in the order in which they began, so a row in that order is all there is to keep. An alarm
+stands until it rings, and then looks who is due: to set one for each of many short calls in turn would cost more than the
+rest of this. Under a virtual clock nothing is armed while nothing is under way: it must not jump to a limit of something
+that has ended.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Generic, TypeVar
+
+from flowlang.runtime.clock import is_virtual
 
 T = TypeVar("T")
 
@@ -32,7 +36,7 @@ class Limits(Generic[T]):
     def ended(self, thing: T, limit: int) -> None:
         """`thing`, which began with this limit, is over."""
         row = self._rows.get(limit)
-        if row is not None and row.due.pop(thing, None) is not None and not row.due:
+        if row is not None and row.due.pop(thing, None) is not None and row.jumps and not row.due:
             row.disarm()
 
 
@@ -44,6 +48,7 @@ class _Row(Generic[T]):
         self._late = late
         self._loop = asyncio.get_running_loop()
         self.time = self._loop.time
+        self.jumps = is_virtual(self._loop)
         self.due: dict[T, float] = {}
         self.alarm: asyncio.TimerHandle | None = None
 

@@ -37,6 +37,42 @@ def test_a_limit_of_something_that_has_ended_does_not_move_a_virtual_clock() -> 
     assert run_virtual(main) == 1
 
 
+class Set(asyncio.SelectorEventLoop):
+    """A loop whose time a test moves on."""
+
+    moved = 0.0
+
+    def time(self) -> float:
+        return self.moved
+
+
+def test_one_alarm_serves_who_follow_each_other_and_each_has_its_whole_time() -> None:
+    loop, late, alarms = Set(), [], []
+    call_at = loop.call_at
+
+    async def at(time: float) -> None:
+        loop.moved = time
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        limits: Limits[str] = Limits(late.append)
+        loop.call_at = lambda when, *rest: alarms.append(when) or call_at(when, *rest)  # type: ignore[func-returns-value,method-assign]
+        for name in ("a", "b", "c"):
+            limits.began(name, 1000)
+            limits.ended(name, 1000)
+        assert alarms == [1.0]
+        await at(0.5)
+        limits.began("d", 1000)
+        await at(1.2)
+        assert (late, alarms) == ([], [1.0, 1.5])
+        await at(1.7)
+        assert late == ["d"]
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(main())
+
+
 def test_who_is_late_may_begin_anew() -> None:
     async def main(clock: VirtualClock) -> list[int]:
         begun, late = clock.now(), []
