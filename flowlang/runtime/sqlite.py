@@ -29,7 +29,8 @@ _MAGIC = b"SQLite format 3\x00"
 
 
 class SqliteStore(RunRows, WorkRows, EventRows, MessageRows, Pruning):
-    """An open store. Use one from one thread."""
+    """An open store. Use one from one thread: SQLite takes no locks of its own within a process (NOMUTEX), and the thread of
+    a commit is waited for before anything else is asked of the store."""
 
 
 DURABILITIES = {"full": "FULL", "fast": "NORMAL"}
@@ -47,7 +48,7 @@ def open_store(path: str, write: bool = True, durability: str = "full") -> Sqlit
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE if write else apsw.SQLITE_OPEN_READONLY
     connection = None
     try:
-        connection = apsw.Connection(path, flags=flags, statementcachesize=200)
+        connection = apsw.Connection(path, flags=flags | apsw.SQLITE_OPEN_NOMUTEX, statementcachesize=200)
         if write:
             _prepare_patiently(connection, DURABILITIES[durability])
         connection.set_busy_timeout(BUSY)
