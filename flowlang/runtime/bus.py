@@ -42,6 +42,7 @@ class Bus:
         self._early: dict[tuple[str, str], list[BusRow]] = {}  # for runs that have not begun here
         self._to_mark: list[int] = []
         self._to_ack: list[int] = []
+        self._told: tuple[Heard | None, str] = (None, "")  # the message that one of our roles told another last
         self._flush: asyncio.TimerHandle | None = None
 
     def pending(self) -> bool:
@@ -161,7 +162,7 @@ class Bus:
             message = said.message
             if driver.part(row.role, message.run) is None and driver.share(message.hash, row.role) is None:
                 return self._park(row, f"flow {message.flow} {message.hash[:12]} is not installed here")
-            why = self._hear(row.role, message)
+            why = self._hear(row.role, Heard(driver.now(), message))
             if why:
                 return self._bury(row, why)
             self._to_ack.append(row.seq)
@@ -170,14 +171,18 @@ class Bus:
 
     def tell(self, role: str, message: Message) -> None:
         """What one of our roles says to another, within the turn."""
-        why = self._hear(role, message)
+        driver, now = self._driver, self._driver.now()
+        heard, body = self._told
+        if heard is None or heard.message is not message or heard.at != now:  # what is said to many is written once
+            heard, body = self._told = Heard(now, message), codec.dump_heard(now, message, driver.texts)
+        why = self._hear(role, heard, body)
         if why:
-            body = codec.dumps(Heard(self._driver.now(), message))
-            self._driver.store.bury(role, message.run, message.hash, self._driver.now(), why, body)
+            driver.store.bury(role, message.run, message.hash, now, why, body)
 
-    def _hear(self, role: str, message: Message) -> str:
-        """A message of another service, whose flow is installed here; why it can't be taken in, or ""."""
-        driver = self._driver
+    def _hear(self, role: str, heard: Heard, body: str = "") -> str:
+        """A message of another service, whose flow is installed here; why it can't be taken in, or "". `body` is its text,
+        where there is one already."""
+        driver, message = self._driver, heard.message
         part = driver.part(role, message.run)
         if part is None:
             share = driver.share(message.hash, role)
@@ -192,7 +197,7 @@ class Bus:
                 driver.store.drop(part.role, part.run)
             return ""
         try:
-            driver.feed(part, message.id, Heard(driver.now(), message))
+            driver.feed(part, message.id, heard, body)
         except part.share.machine.refusals as problem:
             return str(problem)
         return ""

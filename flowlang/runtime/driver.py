@@ -80,6 +80,7 @@ class Driver(Turns):
         self.shares_bus = False  # whether other processes put things on the bus for our roles
         self.exact = False  # whether others live on the store: what is asleep must be true, what is new be learnt
         self.direct = True  # whether what our roles say to each other is heard in the turn that says it
+        self.texts = codec.Texts()  # of the values that this turn has written
         self.work = Work(self)
         self.waiting = Waiting(self)
         self.bus = Bus(self)
@@ -109,6 +110,7 @@ class Driver(Turns):
     def _gather(self) -> None:
         """Everything that this turn does: first what came from outside, then timers, so that an event that was there in
         time is seen before its deadline."""
+        self.texts.forget()
         if self.exact:
             self._learn_what_is_new()
         self.bus.begin_turn()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowlang import event, lifecycle
+from flowlang import codec, event, lifecycle
 from flowlang.event import Error, Ok, Result, Unknown
 from flowlang.lifecycle import Item
 from flowlang.runtime import failpoint
@@ -156,7 +156,8 @@ class Work:
         driver, call = self._driver, one.call
         del part.items[call.path, call.kind]
         id = f"done:{call.kind}:{call.path}:{round}"
-        driver.feed(part, id, event.Settled(driver.now(), call.path, call.kind, results))
+        settled = event.Settled(driver.now(), call.path, call.kind, results)
+        driver.feed(part, id, settled, codec.dump_settled(settled, driver.texts))
         driver.count(part.run, -1)  # now, so that nobody looks at a run that goes on with the next call
         crash = driver.outside.crash.after
         if crash and call.kind == "do" and any(names(step, call.path) for step in crash):

@@ -22,6 +22,8 @@ except ImportError:  # only slower
 from flowlang.values.kinds import ABSENT, DECIMALS, Duration, Timestamp, decimal_text
 
 _TAG = "$"
+_TAG_BYTE = ord(_TAG)  # looked for first: a number is found in bytes ten times as quickly as other bytes are
+_DIGITS = DECIMALS.prec
 
 
 def wire_dumps(value: Any, known: bool = False) -> str:
@@ -52,7 +54,7 @@ def _quickly(value: Any, merged: bool) -> str:
         text = orjson.dumps(value, default=_merged if merged else _fraction, option=_AS_OURS)
     except TypeError:  # a duration, a timestamp, or nested more deeply than the library goes
         return _wire(value, merged)
-    return _wire(value, merged) if b'"$' in text else text.decode()
+    return _wire(value, merged) if _TAG_BYTE in text and b'"$' in text else text.decode()
 
 
 _AS_OURS = (
@@ -64,7 +66,7 @@ def _fraction(number: Any) -> Any:
     """What the library asks for a decimal: nearly always it is what Python says of it, and nothing is quicker (a cache is not,
     since to hash a decimal takes longer than to write it)."""
     text = str(number)  # one without room for a digit too many needs no rounding
-    if len(text) <= DECIMALS.prec and "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
+    if len(text) <= _DIGITS and "." in text and text[-1] != "0" and "E" not in text and type(number) is Decimal:
         return orjson.Fragment(text)
     text = _merged_text(number)
     return orjson.Fragment(text if "." in text or "e" in text else f"{text}.0")

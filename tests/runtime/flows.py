@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from typing import Any
+
 from flowlang import ir
 from flowlang.declared import EventType, Operation, Undo
 from flowlang.event import Policy
@@ -25,6 +28,19 @@ REFUND = operation("payments.refund", {}, (), True)
 RESERVE = operation("inventory.reserve", {}, ("SoldOut",), True)
 RELEASE = operation("inventory.release", {}, (), True)
 CONFIRMED = EventType("delivery.confirmed", "shipping", RECORD, 604_800_000, "one")
+
+LOOK_ALIKES: list[Any] = [
+    [one]
+    for one in (1, Decimal("1.0"), True, "1", 0, Decimal(0), Decimal("-0.0"), False, None, "", [], {}, [[]], {"": None})
+]
+LOOK_ALIKES += [{}, {"a": None}, {"a": {}}, {"$a": 1}, {"$duration": 5}]
+LOOK_ALIKES += [
+    {"a": Decimal("1.10")},
+    {"a": Decimal("1.1")},
+    {"a": Decimal("11e-1")},
+    {"a": 'quote " \\ \n \x7f é 🙂'},
+]
+"""Values of which some are equal for Python, or look so, and of which each has a text that says what it is."""
 
 
 def ref(name: str) -> Expression:

@@ -11,7 +11,7 @@ import pytest
 
 from flowlang import codec, ir
 from flowlang.choreograph.projection import project
-from flowlang.event import Result
+from flowlang.event import Heard, Input, Ok, Policy, Result, Settled
 from flowlang.expression.tree import Expression, Literal
 from flowlang.report import report
 from flowlang.runtime import programs, view
@@ -22,9 +22,9 @@ from flowlang.runtime.engine import Engine
 from flowlang.runtime.ports import Request
 from flowlang.runtime.programs import Installation
 from flowlang.source import Source, Span
-from flowlang.values import Duration, plain_dumps
+from flowlang.values import Duration, plain_dumps, wire_dumps
 from tests.runtime.fakes import Ledger, declined, unknown
-from tests.runtime.flows import CHARGE, CONFIRMED, REFUND, RELEASE, RESERVE, flow, fork, select, step
+from tests.runtime.flows import CHARGE, CONFIRMED, LOOK_ALIKES, REFUND, RELEASE, RESERVE, flow, fork, ref, select, step
 
 NOWHERE = Span(Source("order.flow", ""), 0, 0)
 DAY = 86_400_000
@@ -92,6 +92,15 @@ class Everything(dict[tuple[str, str], Part]):
         return self[key]
 
 
+def assert_written(engine: Engine, role: str, run: str) -> list[Input]:
+    """The inputs of a part; each stands in the journal as the codec writes it, by whichever way it came there."""
+    found = []
+    for _, _, body in engine.store.journal(role, run):
+        found.append(codec.load_input(body))
+        assert codec.dumps(found[-1]) == body
+    return found
+
+
 def run(mode: str, play: Play, says: Callable[[Request], Result | None], path: str = "memory") -> dict[str, Any]:
     """The report of one run in one mode; the state in memory is that of the journal."""
     ledger = Ledger(says)
@@ -108,6 +117,7 @@ def run(mode: str, play: Play, says: Callable[[Request], Result | None], path: s
             for part in engine.store.parts("r1"):
                 live = parts[part.role, "r1"].state
                 assert fold(engine.store, part.role, "r1")[1] == live
+                assert_written(engine, part.role, "r1")
             made = report(view.outcome(engine.store, "r1"), "r1", "order", installed.flow.hash, mode)
             assert view.run(engine.store, "r1").status == made["status"]
             keys = {effect["key"] for effect in made["effects"]}
@@ -218,7 +228,31 @@ def test_many_runs_at_once_do_not_mix(tmp_path: Path) -> None:
             assert len(ledger.calls) == 160
             for run in runs:
                 for part in engine.store.parts(run):
-                    for _, _, body in engine.store.journal(part.role, run):
-                        codec.load_input(body)
+                    assert_written(engine, part.role, run)
+
+    run_virtual(main)
+
+
+def test_what_services_tell_each_other_keeps_its_kind(tmp_path: Path) -> None:
+    """Runs at once whose values are equal for Python, or nearly: each hears its own, and the journal says which."""
+    kernel = flow(step("left", RESERVE), ir.Step("order/charge", "charge", CHARGE, ref("left"), Policy(), None, False))
+    answers = {f"r{number}": value for number, value in enumerate([*LOOK_ALIKES, *LOOK_ALIKES])}
+    ledger = Ledger(lambda request: Ok(answers[request.run]) if request.operation == "reserve" else None)
+
+    async def main(clock: VirtualClock) -> None:
+        async with Engine.open(str(tmp_path / "s.db"), callers=ledger.callers, clock=clock) as engine:
+            installed = installation("choreograph", kernel)
+            await engine.install(installed)
+            begun = [
+                engine.start(installed.flow.hash, "choreograph", {"order": {"id": "o-1"}}, run=run) for run in answers
+            ]
+            await asyncio.gather(*begun)
+            assert {await engine.until(run) for run in answers} == {"completed"}
+            for run, value in answers.items():
+                [settled] = [one for one in assert_written(engine, "inventory", run) if isinstance(one, Settled)]
+                heard = [one for one in assert_written(engine, "payments", run) if isinstance(one, Heard)]
+                said = [value for one in heard for name, value in one.message.data if name == "left"]
+                given = [one.input for one in ledger.calls if (one.run, one.operation) == (run, "charge")]
+                assert [wire_dumps(one) for one in [settled.results[0].value, *said, *given]] == [wire_dumps(value)] * 3
 
     run_virtual(main)

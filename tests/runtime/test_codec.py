@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowlang import codec, event
-from flowlang.values import Duration, Timestamp
+from flowlang.values import Duration, Timestamp, wire_dumps
+from tests.runtime.flows import LOOK_ALIKES
 
 words = st.text(max_size=4)
 numbers = st.integers(0, 2**53)
@@ -86,6 +88,53 @@ def test_an_event_comes_back_and_is_told_from_an_input(external: event.External)
     text = codec.dumps(external)
     assert codec.load_external(text) == external
     assert text.startswith('["external"')
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.builds(event.Settled, numbers, words, words, results) | st.builds(event.Heard, numbers, messages)))
+def test_what_a_turn_writes_quickly_is_what_is_written_otherwise(inputs: list[event.Settled | event.Heard]) -> None:
+    texts = codec.Texts()
+    for input in [*inputs, *reversed(inputs)]:  # so each is written anew, and then from what is known
+        match input:
+            case event.Settled():
+                assert codec.dump_settled(input, texts) == codec.dumps(input)
+            case event.Heard(at, message):
+                assert codec.dump_heard(at, message, texts) == codec.dumps(input)
+
+
+def test_values_that_are_equal_and_not_the_same_keep_their_own_texts() -> None:
+    texts = codec.Texts()
+    alikes = [*LOOK_ALIKES, {"a": Duration(5)}, {"a": Timestamp(5)}]
+    for value in [*alikes, *alikes]:
+        assert texts.of(value) == wire_dumps(value)
+
+
+def test_no_value_is_taken_for_one_that_was_at_its_address() -> None:
+    texts = codec.Texts()
+    for number in range(3 * codec.MOST_TEXTS):  # each list is gone when the next is made, but for what holds it
+        assert texts.of([number]) == f"[{number}]"
+        assert texts.of({"a": [number]}) == f'{{"a":[{number}]}}'
+
+
+def test_a_turn_keeps_no_more_texts_than_it_may() -> None:
+    texts, values = codec.Texts(), [[number] for number in range(2 * codec.MOST_TEXTS)]
+
+    def held() -> int:
+        return sum(map(sys.getrefcount, values))
+
+    before = held()
+    assert len([*map(texts.of, values)]) == len(values)
+    assert 0 < held() - before <= codec.MOST_TEXTS
+    texts.forget()
+    assert held() == before
+
+
+def test_what_is_changed_after_a_turn_is_written_as_it_is_then() -> None:
+    texts, value = codec.Texts(), {"a": [1]}
+    assert texts.of(value) == '{"a":[1]}'
+    value["a"].append(2)
+    texts.forget()
+    assert texts.of(value) == '{"a":[1,2]}'
 
 
 @settings(max_examples=100, deadline=None)
