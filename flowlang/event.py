@@ -126,7 +126,7 @@ class Message:
 
 def message_id(run: str, flow_hash: str, name: str, index: Index) -> str:
     """The id of a message: a resend is the same event."""
-    text = f"{run}|{flow_hash}|{name}|{'.'.join(map(str, index))}"
+    text = f"{run}|{flow_hash}|{name}|{'.'.join(map(str, index)) if index else ''}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

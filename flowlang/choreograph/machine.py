@@ -13,7 +13,7 @@ else has to know, and a service whose step never ran hears nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import deque
 from typing import assert_never
 
 from flowlang import event, place
@@ -57,10 +57,11 @@ def initial(program: Program, run: str, started: int) -> State:
 
 def advance(program: Program, state: State, input: Input) -> list[Effect]:
     """Take `input` in, change `state`, and say what is to be done. Raises Unheard for a message that is not ours."""
-    turn = Turn(program, state, input.at)
+    turn = Turn(program, state, input.at, [], deque())
     _take(turn, input)
-    while turn.todo:
-        _hear(turn, turn.todo.popleft())
+    todo = turn.todo
+    while todo:
+        _hear(turn, todo.popleft())
     return turn.effects
 
 
@@ -99,8 +100,8 @@ def _run(turn: Turn) -> RunRow:
 
 def _asked(turn: Turn, path: str) -> tuple[Row, Index]:
     """The row that the instance at `path` belongs to, and its index (of a pause: that of what comes behind it)."""
-    row, template = turn.program.asked[place.bare(path)]
-    return row, place.index_of(template, path)
+    row, template = turn.program.asked.get(path) or turn.program.asked[place.bare(path)]
+    return row, () if template == path else place.index_of(template, path)
 
 
 def _step(turn: Turn, path: str) -> tuple[StepRow, Index]:
@@ -141,9 +142,9 @@ def _arrived(turn: Turn, input: event.Arrived) -> None:
 
 def _message(turn: Turn, message: Message) -> None:
     """Take a message in, once."""
-    table, state = turn.program.table, turn.state
-    if message.name not in turn.program.hears and message.name != table.closed:
-        raise Unheard(f"`{table.service}` has no row for `{message.name}`")
+    program, state, name = turn.program, turn.state, message.name
+    if name not in program.hears and name != program.table.closed:
+        raise Unheard(f"`{program.table.service}` has no row for `{name}`")
     if message.id in state.seen:
         return
     state.seen.add(message.id)
@@ -151,7 +152,7 @@ def _message(turn: Turn, message: Message) -> None:
         state.dropped += 1
         return
     said = Said(dict(message.data), message.causes, message.open)
-    turn.todo.append(Heard(message.name, message.index, said, message.reason))
+    turn.todo.append(Heard(name, message.index, said, message.reason))
 
 
 # ---------------------------------------------------------------- an event and the rows that hear it
@@ -159,23 +160,23 @@ def _message(turn: Turn, message: Message) -> None:
 
 def _hear(turn: Turn, heard: Heard) -> None:
     """Let every row that hears an event act on it; what it does not carry, the service adds from its record."""
-    table, state = turn.program.table, turn.state
-    if heard.name == table.closed:
-        state.closed = True
+    program, name, index = turn.program, heard.name, heard.index
+    if name == program.table.closed:
+        turn.state.closed = True
         return
-    for name, value in heard.said.data.items():
-        turn.record(name, heard.name, heard.index, value)
-    kept = turn.program.holds.get(heard.name)
+    if heard.said.data:
+        turn.record_all(heard.said.data, name, index)
+    kept = program.holds.get(name)
     if kept:
-        own = turn.recorded(kept, heard.name, heard.index)
-        said = heard.said
-        said = Said({**own, **said.data}, said.causes, said.open)
-        heard = Heard(heard.name, heard.index, said, heard.reason)
+        own, said = turn.recorded(kept, name, index), heard.said
+        heard = Heard(name, index, Said({**own, **said.data}, said.causes, said.open), heard.reason)
     hinting = False
-    for row, port, part in turn.program.hears.get(heard.name, ()):
-        depth = turn.program.depths[row.path]
-        missing = depth - len(heard.index)
-        at = heard if missing <= 0 or port == "hint" else replace(heard, index=heard.index + (1,) * missing)
+    for row, port, part in program.hears.get(name, ()):
+        missing = program.depths[row.path] - len(index)
+        if missing <= 0 or port == "hint":
+            at = heard
+        else:
+            at = Heard(name, index + (1,) * missing, heard.said, heard.reason)
         match port:
             case "start":
                 _start(turn, row, at.index, at.said)
@@ -190,7 +191,7 @@ def _hear(turn: Turn, heard: Heard) -> None:
             case "hint":
                 hinting = True
             case _:
-                runs.told(turn, _run(turn), port, part, heard.index)
+                runs.told(turn, _run(turn), port, part, index)
     if hinting:
         _hint(turn, heard)
 
@@ -206,7 +207,7 @@ def _start(turn: Turn, row: Row, index: Index, said: Said) -> None:
                 if row.schema is not None:
                     value = link.conformed(row.schema, value, row.breach)
                 turn.record(row.name, row.path, index, value)
-                turn.say(row.ok, index, replace(said, data={**said.data, row.name: value}))
+                turn.say(row.ok, index, Said({**said.data, row.name: value}, said.causes, said.open))
             case EmitRow():
                 spoken = link.conformed(row.type.data, link.value(row.data, said.data), "ExpressionError")
                 turn.state.cells[row.path, index] = SaidCell(spoken)

@@ -14,6 +14,7 @@ from flowlang import event, place
 from flowlang.cell import Causes, StepCell, attributed, last_call, result_word
 from flowlang.choreograph.state import Data, DoCell, Said
 from flowlang.choreograph.turn import Turn, refuses
+from flowlang.declared import Undo
 from flowlang.event import CANCELLED, EffectId, Error, Index, Policy, Reason
 from flowlang.link import Refused
 from flowlang.table import StepRow
@@ -21,12 +22,15 @@ from flowlang.table import StepRow
 
 def start(turn: Turn, row: StepRow, index: Index, said: Said) -> None:
     """Begin a step, unless a hint came first or its input breaks the contract."""
-    assert (row.path, index) not in turn.state.cells, f"{row.path} {index} was started before"
-    step = StepCell("running", said.causes, kind=kind_of(row))
-    cell = turn.state.cells[row.path, index] = DoCell(step, said)
+    state = turn.state
+    assert (row.path, index) not in state.cells, f"{row.path} {index} was started before"
+    step = StepCell("running", said.causes)
+    cell = state.cells[row.path, index] = DoCell(step, said)
+    if row.firm is not None:
+        step.kind = kind_of(row)
     if row.reason:
         step.reason = why(said.data[row.reason])
-    turned = turn.hinted(row.hints, index)
+    turned = turn.hinted(row.hints, index) if state.hints else None
     if turned is not None:
         step.state, step.reason = "turned", turned
         return turn.say_back(row.gone, index, said.causes, turned)
@@ -159,13 +163,14 @@ def _ended(turn: Turn, row: StepRow, index: Index, cell: DoCell, results: tuple[
     step.results, step.stuck = results, None
     after = last_call(path, step) if step.called else step.causes
     match final:
-        case event.Ok(value):
-            step.state, step.value = "ok", value
+        case event.Ok():
+            step.state, step.value = "ok", final.value
             data = cell.start.data
             if row.name:
-                data = {**data, row.name: value}
-                turn.record(row.name, row.path, index, value)
-            _record_undo(turn, row, step, data)
+                data = {**data, row.name: final.value}
+                turn.record(row.name, row.path, index, final.value)
+            if row.compensate is not None:
+                _record_undo(turn, row.compensate, step, data)
             turn.say(row.ok, index, Said(data, after, cell.start.open))
         case event.Failed(error):
             step.state = "failed"
@@ -173,19 +178,18 @@ def _ended(turn: Turn, row: StepRow, index: Index, cell: DoCell, results: tuple[
         case event.Unknown(error):
             assert row.firm is None, "nobody gives up a firm call"
             step.state = "unknown"
-            _record_undo(turn, row, step, cell.start.data)
+            if row.compensate is not None:
+                _record_undo(turn, row.compensate, step, cell.start.data)
             _undo(turn, row, index, cell, Reason("failed", error), after)
         case _:
             assert_never(final)
 
 
-def _record_undo(turn: Turn, row: StepRow, step: StepCell, data: Data) -> None:
+def _record_undo(turn: Turn, undo: Undo, step: StepCell, data: Data) -> None:
     """Evaluate what the compensation will be called with, while this service still has the values."""
-    if row.compensate is None:
-        return
     try:
-        given = turn.program.link.value(row.compensate.input, data)
-        step.undo_input = turn.program.link.conformed(row.compensate.operation.input, given, "InvalidInput")
+        given = turn.program.link.value(undo.input, data)
+        step.undo_input = turn.program.link.conformed(undo.operation.input, given, "InvalidInput")
     except Refused as refused:
         step.undo_problem = refused.message or refused.name
 

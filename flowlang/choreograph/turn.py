@@ -38,28 +38,23 @@ class Turn:
     todo: deque[Heard] = field(default_factory=deque)
 
     def say(self, wire: Wire, index: Index, said: Said, reason: Reason | None = None) -> None:
-        """Say an event: at once to this service, as a message to others. It carries what its hearers need."""
-        table, state = self.program.table, self.state
-        carried = {name: said.data[name] for name in wire.carry if name in said.data}
+        """Say an event: at once to this service, as one message to others. It carries what its hearers need."""
+        data, here, message = said.data, self.program.table.service, None
+        carried = {name: data[name] for name in wire.carry if name in data} if wire.carry else {}
         for service in wire.to:
-            if service == table.service:
+            if service == here:
                 self.todo.append(Heard(wire.event, index, Said(carried, said.causes, said.open), reason))
             else:
-                id = message_id(state.run, table.hash, wire.event, index)
-                message = Message(
-                    id,
-                    state.run,
-                    state.started,
-                    table.flow,
-                    table.hash,
-                    wire.event,
-                    index,
-                    reason,
-                    said.open,
-                    said.causes,
-                    tuple(carried.items()),
-                )
+                message = message or self._message(wire.event, index, reason, said, carried)
                 self.effects.append(event.Send(service, message))
+
+    def _message(self, name: str, index: Index, reason: Reason | None, said: Said, carried: Data) -> Message:
+        state, table = self.state, self.program.table
+        id = message_id(state.run, table.hash, name, index)
+        data = tuple(carried.items())
+        return Message(
+            id, state.run, state.started, table.flow, table.hash, name, index, reason, said.open, said.causes, data
+        )
 
     def say_back(self, wire: Wire, index: Index, causes: Causes, reason: Reason | None) -> None:
         """Say an event of the way back: it carries no values, and no join is open behind it."""
@@ -67,7 +62,15 @@ class Turn:
 
     def record(self, name: str, at: str, index: Index, value: event.Value) -> None:
         """Keep a value that this service was given or made at the event or block `at`, in the iteration `index`."""
-        self.state.values[(name, *_frame(at, index))] = value
+        block, own = _frame(at, index)
+        self.state.values[name, block, own] = value
+
+    def record_all(self, data: Data, at: str, index: Index) -> None:
+        """`record` all values that came with an event."""
+        values = self.state.values
+        block, own = _frame(at, index)
+        for name, value in data.items():
+            values[name, block, own] = value
 
     def recorded(self, names: Iterable[str], at: str, index: Index) -> Data:
         """Those of `names` that this service has a record of for the event `at`: the innermost one counts. Iterations of

@@ -89,6 +89,7 @@ class Driver(Turns):
         self._newest = 0  # what the store calls the newest flow that we have learnt
         self._room = KEPT_PARTS
         self._behind: dict[tuple[str, str], None] = {}  # parts that are not looked at yet after all was taken up
+        self._ended: set[str] = set()  # runs of which this turn has ended a part
         self._kept: dict[tuple[str, str, str], dict[str, Caller]] = {}
         self.learn()
 
@@ -133,6 +134,8 @@ class Driver(Turns):
         released, self._released = self._released, []
         for act in released:
             act()
+        if self._ended:
+            self._let_runs_go()
         self.timers.set_alarm()
         if len(self.parts) > self._room:
             self.do(self._make_room)
@@ -353,9 +356,10 @@ class Driver(Turns):
         match effect:
             case event.Invoke():
                 self.work.open(part, effect, input.at)
-            case event.Send(to, message):
-                if self.direct and to in self.roles and self.share(message.hash, to) is not None:
-                    return self.then(partial(self.bus.tell, to, message))
+            case event.Send():
+                to, message = effect.to, effect.message
+                if self.direct and to in self.roles and self.share(message.hash, to, part.share.mode) is not None:
+                    return self._inner.append(partial(self.bus.tell, to, message))
                 self.bus.say(part, message.id, to, codec.dumps(event.Heard(input.at, message)))
             case event.Halt(path):
                 self.work.halt(part, path)
@@ -381,15 +385,15 @@ class Driver(Turns):
             case _:
                 assert_never(effect)
 
-    def _part_is_over(self, run: str) -> None:
-        """A part has ended. When all of the run have, nothing is expected to reach them any more, and their states are let go:
+    def _let_runs_go(self) -> None:
+        """Parts have ended. When all of a run have, nothing is expected to reach them any more, and their states are let go:
         they would be most of what the collector of garbage has to go through."""
-        here = [part for role in self.roles if (part := self.parts.get((role, run))) is not None]
-        for part in here:
-            if part.status not in OVER:
-                return
-        for part in here:
-            self._let_part_go(part.role, run)
+        for run in self._ended:
+            here = [part for role in self.roles if (part := self.parts.get((role, run))) is not None]
+            if all(part.status in OVER for part in here):
+                for part in here:
+                    self._let_part_go(part.role, run)
+        self._ended.clear()
 
     def _judge(self, part: Part) -> None:
         """Whether the part waits for an operator. Looked at only when nothing of it goes on by itself."""
@@ -404,7 +408,7 @@ class Driver(Turns):
         self.store.set_part(part.role, part.run, part.status)
         self._touched.add(part.run)
         if part.status in OVER:
-            self.release(partial(self._part_is_over, part.run))
+            self._ended.add(part.run)
 
     def tell(self, notice: Notice) -> None:
         """Tell whoever watches, once it is true."""

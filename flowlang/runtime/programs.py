@@ -156,6 +156,8 @@ def _service(hash: str, role: str, data: Any) -> Share:
     held = table.from_data(data)
 
     def stuck(_: Program, state: State) -> list[tuple[str, str, str]]:
+        if not state.stuck:
+            return []
         return [(place.instance(*key), *_stuck_call(state.cells[key])) for key in state.stuck]
 
     service = Machine(machine.initial, machine.advance, stuck, lambda state: bool(state.closed), (machine.Unheard,))
