@@ -97,7 +97,7 @@ def _explorations(first: int, folder: Path) -> Found:
     for place in range(first, min(first + EXPLORED_AT_ONCE, many)):
         number = place * 7_919 % many  # a prime that does not divide them: each is met once
         text = small.text(number, DEPTH)
-        prepared = prepare(small.kernel(text))
+        prepared = prepare(small.kernel(text), _leaves())
         events = events_for(prepared, small.INPUT, 4)
         for mode in MODES:
             found = explore(prepared, mode, small.INPUT, Freedom(events), WORLDS)
@@ -107,6 +107,12 @@ def _explorations(first: int, folder: Path) -> Found:
             if found.broken:
                 broken.append(f"flow {number} {mode}: {found.broken.why}\n{text}")
     return {**total, "broken": broken}
+
+
+@cache
+def _leaves() -> Leaves:
+    """What small flows have in common."""
+    return Leaves()
 
 
 def _flows(first: int, folder: Path) -> Found:

@@ -20,7 +20,7 @@ from flowlang import event
 from flowlang.declared import Operation
 from flowlang.event import Effect, External, Input, Value
 from flowlang.verify.choices import Choices
-from flowlang.verify.once import Broken, Known, Once, fed_again
+from flowlang.verify.once import Broken, Known, Once, Turn, fed_again
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
 from flowlang.verify.schedule import START, Choreographed, Disagreement, Mode, Orchestrated, Prepared
 from flowlang.verify.states import key
@@ -55,7 +55,8 @@ class Break:
 @dataclass(slots=True)
 class Explored:
     """How much was gone through. `complete` is false where the flow was too large. `ends` are the different pairs of oracle
-    and outcome, by status."""
+    and outcome, by status. `replays` are inputs of which a crash before their commit was held to lead to the same, and
+    `duplicates` those that were held to change nothing a second time; of what is equal, once for all: see `once`."""
 
     worlds: int = 0
     steps: int = 0
@@ -102,6 +103,7 @@ class _World:
     stuck: list[tuple[str, event.Invoke]]
     retried: set[tuple[str, str, str]]
     may_cancel: bool
+    said: frozenset[tuple[str, str]] = frozenset()  # on the way here
     finished: int = 0
     last: _Past | None = None
 
@@ -119,6 +121,7 @@ class _World:
             self.stuck.copy(),
             self.retried.copy(),
             self.may_cancel,
+            self.said,
             self.finished,
             self.last,
         )
@@ -153,6 +156,17 @@ class _Search:
     marks: dict[int, int] = field(default_factory=dict)  # keys of effects, by their addresses
 
     def run(self) -> Explored:
+        self.search()
+        if self.found.broken is None:
+            try:
+                self.once.replays()
+            except (Broken, AssertionError, KeyError, ValueError) as wrong:
+                self.broke(self.once.replaying, "at the end", wrong)
+        self.once.intact()
+        return self.found
+
+    def search(self) -> Explored:
+        """From each world everything that could happen next, the nearest worlds first."""
         first = self.begin()
         if self.found.broken is not None:
             return self.found
@@ -371,10 +385,19 @@ class _Search:
         self.found.replays += 1
         self.fed.append((role, input))
         world.states[role] = turn.state
+        if turn.said:
+            if not world.said.isdisjoint(turn.said):
+                raise Broken(f"{words(input.value)} says what was said before: {self.said_again(world, turn)}")
+            world.said |= turn.said
         self.unchanged(world, role, input)
         for effect in turn.effects:
             self.take(world, role, effect)
         return turn.effects
+
+    def said_again(self, world: _World, turn: Turn) -> str:
+        """What a turn says that was said before, in words."""
+        names = {effect.message.id: effect.message.name for effect in turn.effects if isinstance(effect, event.Send)}
+        return ", ".join(sorted(names.get(id, id) for _, id in world.said & turn.said))
 
     def unchanged(self, world: _World, role: str, known: Known) -> None:
         """A duplicate leaves the state of a role as it is."""
@@ -433,7 +456,7 @@ class _Search:
         for role, input in fed:
             self.unchanged(world, role, input)
         for role, state in world.states.items():
-            self.once.replay(role, tuple([input for whose, input in fed if whose == role]), state)
+            self.once.replay(role, [input for whose, input in fed if whose == role], state, world.last)
 
     def all_fed(self, world: _World) -> list[tuple[str, Known]]:
         """What was taken in on the way to a world."""

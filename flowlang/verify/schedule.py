@@ -411,21 +411,30 @@ class Schedule:
     # ------------------------------------------------------------ the verdict
 
     def check(self) -> Outcome:
-        """Compare what the run came to with what its flow means under its oracle."""
+        """What the run came to. Raises Disagreement."""
         got, oracle = self.mode.outcome(), self.mode.oracle()
-        if got.status in ("open", "stuck") and not self.mode.owner_knows(got.status == "stuck"):
-            raise Disagreement(f"the run is {got.status}, and its owner thinks otherwise")
-        if self.finished != (got.status in ("completed", "failed", "cancelled")):
-            raise Disagreement(f"{got.status}, and finished {self.finished} times")
-        meant = denote(self.prepared.flow, self.input, oracle, self.prepared.link)
-        if comparable(got) != comparable(meant):
-            wrong = Disagreement("; ".join(differences(got, meant)))
-            wrong.add_note(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
-            raise wrong
-        used = oracle.used()
-        if len(used) != len(set(used)):
-            raise Disagreement(f"one event satisfied two waits: {used}")
+        hold(self.prepared, self.input, got, oracle, self.finished, self.mode.owner_knows(got.status == "stuck"))
         return got
+
+
+def hold(
+    prepared: Prepared, input: Mapping[str, Value], got: Outcome, oracle: Oracle, finished: int, owner_knows: bool
+) -> object:
+    """Compare what a run came to with what its flow means under its oracle; what is `comparable` of it. Raises Disagreement."""
+    if got.status in ("open", "stuck") and not owner_knows:
+        raise Disagreement(f"the run is {got.status}, and its owner thinks otherwise")
+    if finished != (got.status in ("completed", "failed", "cancelled")):
+        raise Disagreement(f"{got.status}, and finished {finished} times")
+    meant = denote(prepared.flow, input, oracle, prepared.link)
+    came = comparable(got)
+    if came != comparable(meant):
+        wrong = Disagreement("; ".join(differences(got, meant)))
+        wrong.add_note(f"the run came to\n  {got}\nand its flow means\n  {meant}\nunder {oracle}")
+        raise wrong
+    used = oracle.used()
+    if len(used) != len(set(used)):
+        raise Disagreement(f"one event satisfied two waits: {used}")
+    return came
 
 
 def comparable(outcome: Outcome) -> object:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import ast
 import operator
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 from flowlang.event import EffectId
@@ -22,6 +23,11 @@ from flowlang.expression.python import functions_of
 def clone(value: Any) -> Any:
     """A copy of a state that shares nothing that can change."""
     return _CLONES[type(value)](value)
+
+
+def twin(value: Any) -> Any:
+    """The same, where what is one in two places stays one: as if it had not been copied."""
+    return _twin(value, {})
 
 
 def key(value: Any) -> Any:
@@ -56,8 +62,11 @@ def _itself(value: Any) -> Any:
     return value
 
 
-def _names(kind: type) -> tuple[str, ...]:
+def _fields(kind: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(kind)) if is_dataclass(kind) else ()
+
+
+_names: Callable[[type], tuple[str, ...]] = cache(_fields)
 
 
 def _function(parameters: str, lines: Iterable[str], known: dict[str, Any]) -> Callable[..., Any]:
@@ -86,6 +95,8 @@ def _clone_list(old: list[Any]) -> list[Any]:
 
 
 def _clone_of(kind: type) -> Callable[..., Any]:
+    if issubclass(kind, Mapping):
+        return lambda old: _clone_dict(dict(old))
     parameters: Any = getattr(kind, "__dataclass_params__", None)
     if parameters is None or parameters.frozen:
         _SHARED.add(kind)
@@ -108,6 +119,32 @@ _CLONES = _ByKind(
     },
     _clone_of,
 )
+
+
+def _twin(old: Any, made: dict[int, Any]) -> Any:
+    """`made` are the copies so far, by the addresses of what they are of."""
+    kind = type(old)
+    if kind in _SHARED or _CLONES[kind] is _itself:
+        return old
+    known = made.get(id(old))
+    if known is not None:
+        return known
+    copied: Any
+    if kind is dict:
+        copied = made[id(old)] = {}
+        for name, part in old.items():
+            copied[name] = part if type(part) in _SHARED else _twin(part, made)
+    elif kind is list:
+        copied = made[id(old)] = []
+        copied += [_twin(part, made) for part in old]
+    elif is_dataclass(kind):
+        copied = made[id(old)] = object.__new__(kind)
+        for name in _names(kind):
+            setattr(copied, name, _twin(getattr(old, name), made))
+    else:
+        copied = made[id(old)] = clone(old)
+    return copied
+
 
 # ---------------------------------------------------------------- keys
 
@@ -136,6 +173,8 @@ def _key_of_number(value: Any) -> tuple[type, Any]:
 
 
 def _key_of(kind: type) -> Callable[..., Any]:
+    if issubclass(kind, Mapping):
+        return lambda value: _key_of_dict(dict(value))
     names = _names(kind)
     if not names:
         return _itself
@@ -182,6 +221,8 @@ def _same_dicts(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
 
 
 def _same_of(kind: type) -> Callable[..., Any]:
+    if issubclass(kind, Mapping):
+        return lambda one, other: _same_dicts(dict(one), dict(other))
     names = _names(kind)
     if not names:
         return operator.eq
