@@ -5,6 +5,9 @@
 can't tell. A part that is `asleep` surely has no call under way, so whoever goes on with a store need not read its journal.
 `taken` is apart from `events` because an event to all is used by many. An input is taken in once by its id, which whoever
 drives a part holds in memory; two who drive one part would write one `seq` twice.
+
+`journal` grows at its end, whatever part an input is of, so that a turn of many runs writes few pages. Stores in which its rows
+lie in the order of their parts are read and written alike.
 """
 
 from __future__ import annotations
@@ -32,8 +35,9 @@ CREATE TABLE parts(role TEXT, run TEXT, hash TEXT NOT NULL, mode TEXT NOT NULL, 
     status TEXT NOT NULL, dropped INTEGER NOT NULL, asleep INTEGER NOT NULL, PRIMARY KEY(run, role)) STRICT, WITHOUT ROWID;
 CREATE INDEX parts_awake ON parts(role, run) WHERE asleep = 0 AND status IN ('open', 'stuck');
 CREATE INDEX parts_stuck ON parts(run) WHERE status = 'stuck';
-CREATE TABLE journal(role TEXT, run TEXT, seq INTEGER, id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL,
-    PRIMARY KEY(run, role, seq)) STRICT, WITHOUT ROWID;
+CREATE TABLE journal(role TEXT NOT NULL, run TEXT NOT NULL, seq INTEGER NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL,
+    body TEXT NOT NULL) STRICT;
+CREATE UNIQUE INDEX journal_part ON journal(run, role, seq);
 
 CREATE TABLE work(role TEXT NOT NULL, run TEXT NOT NULL, path TEXT NOT NULL, kind TEXT NOT NULL, call TEXT NOT NULL,
     state TEXT NOT NULL, attempts INTEGER NOT NULL, answered INTEGER NOT NULL, spent INTEGER NOT NULL,

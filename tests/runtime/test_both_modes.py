@@ -14,7 +14,7 @@ from flowlang.choreograph.projection import project
 from flowlang.event import Heard, Input, Ok, Policy, Result, Settled
 from flowlang.expression.tree import Expression, Literal
 from flowlang.report import report
-from flowlang.runtime import programs, view
+from flowlang.runtime import programs, sqlite, view
 from flowlang.runtime.clock import VirtualClock, run_virtual
 from flowlang.runtime.desk import fold
 from flowlang.runtime.driver import Part
@@ -171,6 +171,24 @@ def test_a_run_goes_on_in_another_process(mode: str, tmp_path: Path) -> None:
     assert [wait.path for wait in view.waits(store, "r1")] == []
     assert view.outcome(store, "r1").status == "completed"
     store.close()
+
+
+def test_a_store_whose_journal_lies_in_the_order_of_its_parts_is_read_and_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now = {mode: plain_dumps(run(mode, confirm, answers())) for mode in ("orchestrate", "choreograph")}
+    rest, found, columns = sqlite.SCHEMA.partition("CREATE TABLE journal(")
+    _, index, after = columns.partition("CREATE UNIQUE INDEX journal_part ON journal(run, role, seq);")
+    assert found and index
+    before = (
+        "CREATE TABLE journal(role TEXT, run TEXT, seq INTEGER, id TEXT NOT NULL, at INTEGER NOT NULL, body TEXT NOT NULL, "
+        "PRIMARY KEY(run, role, seq)) STRICT, WITHOUT ROWID;"
+    )
+    monkeypatch.setattr(sqlite, "SCHEMA", rest + before + after)
+    for mode, said in now.items():
+        assert plain_dumps(run(mode, confirm, answers(), str(tmp_path / f"{mode}.db"))) == said
+        (tmp_path / mode).mkdir()
+        test_a_run_goes_on_in_another_process(mode, tmp_path / mode)
 
 
 @pytest.mark.parametrize("mode", ["orchestrate", "choreograph"])
