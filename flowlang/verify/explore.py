@@ -23,7 +23,7 @@ from flowlang.verify.choices import Choices
 from flowlang.verify.once import Broken, Known, Once, Turn, fed_again
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
 from flowlang.verify.schedule import START, Choreographed, Disagreement, Mode, Orchestrated, Prepared
-from flowlang.verify.states import key
+from flowlang.verify.world import Numbers, Past, World, of_ready
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 
@@ -87,55 +87,6 @@ def wander(
     return _Search(prepared, mode, dict(input), freedom, most).wander(choices)
 
 
-@dataclass(slots=True)
-class _World:
-    """One situation. `ready` may be fed in any order; `last` leads back to how it came about."""
-
-    states: dict[str, Known]  # by role
-    at: int
-    ready: list[tuple[str, Known]]
-    calls: dict[tuple[str, str, str], event.Invoke]
-    halted: set[tuple[str, str]]
-    timers: dict[tuple[str, str], int]
-    waits: dict[tuple[str, str], list[event.Arm]]
-    coming: list[External]
-    kept: list[External]
-    stuck: list[tuple[str, event.Invoke]]
-    retried: set[tuple[str, str, str]]
-    may_cancel: bool
-    said: frozenset[tuple[str, str]] = frozenset()  # on the way here
-    finished: int = 0
-    last: _Past | None = None
-
-    def copy(self) -> _World:
-        return _World(
-            self.states.copy(),
-            self.at,
-            self.ready.copy(),
-            self.calls.copy(),
-            self.halted.copy(),
-            self.timers.copy(),
-            {name: arms.copy() for name, arms in self.waits.items()},
-            self.coming.copy(),
-            self.kept.copy(),
-            self.stuck.copy(),
-            self.retried.copy(),
-            self.may_cancel,
-            self.said,
-            self.finished,
-            self.last,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What was fed, in words, and what came before."""
-
-    said: str
-    fed: tuple[tuple[str, Known], ...]
-    before: _Past | None
-
-
 Act = tuple[str, partial[None]]
 
 
@@ -153,7 +104,11 @@ class _Search:
     said_by: dict[str, str] = field(default_factory=dict)  # which role says each message, by its id
     once: Once = field(init=False)
     messages: dict[int, Known] = field(default_factory=dict)  # those that were said, by their addresses
-    marks: dict[int, int] = field(default_factory=dict)  # keys of effects, by their addresses
+    numbers: Numbers = field(init=False)
+    outs: dict[tuple[int, bool], list[tuple[str, tuple[event.Result, ...]]]] = field(default_factory=dict)  # by call
+    inputs: dict[tuple[int, str, str, str], Known] = field(
+        default_factory=dict
+    )  # results, by time and call and in words
 
     def run(self) -> Explored:
         self.search()
@@ -170,7 +125,8 @@ class _Search:
         first = self.begin()
         if self.found.broken is not None:
             return self.found
-        seen, todo = {self.key(first)}, deque([first])
+        first.number = self.numbers.of(first)
+        seen, todo = {first.number}, deque([first])
         while todo:
             world = todo.popleft()
             self.found.worlds += 1
@@ -181,35 +137,40 @@ class _Search:
             except (Broken, AssertionError, KeyError, ValueError) as wrong:
                 return self.broke(world.last, "at the end", wrong)
             for said, act in acts:
+                self.found.steps += 1
+                if self.ahead(world, act) in seen:
+                    self.found.replays += 1
+                    self.found.duplicates += 1
+                    continue
                 after = world.copy()
                 self.fed = []
-                self.found.steps += 1
                 try:
                     act(after)
                 except (Broken, AssertionError, KeyError, ValueError) as wrong:
                     return self.broke(world.last, said, wrong)
-                after.last = _Past(said, tuple(self.fed), world.last)
-                name = self.key(after)
-                if name not in seen:
-                    seen.add(name)
+                after.last = Past(said, tuple(self.fed), world.last)
+                after.number = self.numbers.of(after)
+                if after.number not in seen:
+                    seen.add(after.number)
                     todo.append(after)
             if len(seen) > self.most:
                 self.found.complete = False
                 return self.found
         return self.found
 
-    def begin(self) -> _World:
+    def begin(self) -> World:
         """The run has just started."""
         self.operations = operations_of(self.prepared.flow)
         self.answers = {name: answer_of(operation) for name, operation in self.operations.items()}
         self.once = Once(self.prepared, MODES[self.mode](self.prepared), self.input)
+        self.numbers = Numbers(self.heard)
         coming = list(self.freedom.events)
-        first = _World(self.once.begun.copy(), START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel)
+        first = World(self.once.begun.copy(), START, [], {}, set(), {}, {}, coming, [], [], set(), self.freedom.cancel)
         try:
             self.feed(first, self.once.machines.owner, event.Start(START, tuple(self.input.items())))
         except (Broken, AssertionError, KeyError, ValueError) as wrong:
             self.broke(None, "the run starts", wrong)
-        first.last = _Past("the run starts", tuple(self.fed), None)
+        first.last = Past("the run starts", tuple(self.fed), None)
         return first
 
     def wander(self, choices: Choices) -> Explored:
@@ -223,17 +184,18 @@ class _Search:
                 act(world)
             except (Broken, AssertionError, KeyError, ValueError) as wrong:
                 return self.broke(world.last, said, wrong)
-            world.last = _Past(said, tuple(self.fed), world.last)
+            world.last = Past(said, tuple(self.fed), world.last)
             self.found.steps += 1
             if self.found.steps > self.most:
                 break
         return self.found
 
     def _goes_well(self, act: partial[None]) -> bool:
-        results: tuple[event.Result, ...] = act.keywords.get("results", ())
-        return act.func in (self.deliver, self.arrive) or (results != () and isinstance(results[-1], event.Ok))
+        if act.func == self.settle:
+            return isinstance(act.keywords["input"].value.results[-1], event.Ok)
+        return act.func in (self.deliver, self.arrive)
 
-    def broke(self, past: _Past | None, said: str, wrong: Exception) -> Explored:
+    def broke(self, past: Past | None, said: str, wrong: Exception) -> Explored:
         words = [said]
         while past is not None:
             words.append(past.said)
@@ -241,37 +203,25 @@ class _Search:
         self.found.broken = Break(self.mode, _reason(wrong), tuple(reversed(words)))
         return self.found
 
-    # ------------------------------------------------------------ what is the same
-
-    def key(self, world: _World) -> int:
-        """Equal for worlds that are one."""
-        return hash(
-            (
-                tuple([state.key for state in world.states.values()]),
-                world.at,
-                tuple(sorted([(role, input.key) for role, input in world.ready])),
-                frozenset([(name, self.mark(call)) for name, call in world.calls.items()]),
-                frozenset(world.halted),
-                frozenset(world.timers.items()),
-                frozenset([(name, *map(self.mark, arms)) for name, arms in world.waits.items()]),
-                tuple([one.id for one in world.coming]),
-                tuple([one.id for one in world.kept]),
-                frozenset([(role, call.path, call.kind) for role, call in world.stuck]),
-                world.may_cancel,
-                world.finished,
-            )
-        )
-
-    def mark(self, effect: Effect) -> int:
-        """The key of an effect of a turn, which lives as long as the search."""
-        found = self.marks.get(id(effect))
-        if found is None:
-            found = self.marks[id(effect)] = hash(key(effect))
-        return found
+    def ahead(self, world: World, act: partial[None]) -> int | None:
+        """The number of the world after an act, where one machine takes one thing in, and all that could break a promise was
+        looked at before."""
+        if act.func == self.deliver:
+            role, input = world.ready[act.keywords["number"]]
+            gone = of_ready(role, input)
+        elif act.func == self.settle and not world.retried:
+            name, input = act.keywords["name"], act.keywords["input"]
+            role, gone = name[0], self.numbers.of_call(name, world.calls[name])
+        else:
+            return None
+        turn = world.states[role].after.get(input)
+        if turn is None or input not in turn.state.unmoved or not world.said.isdisjoint(turn.said):
+            return None
+        return self.numbers.after(world, role, turn, gone)
 
     # ------------------------------------------------------------ what can happen
 
-    def acts(self, world: _World) -> Iterator[Act]:
+    def acts(self, world: World) -> Iterator[Act]:
         """Everything that could happen next, once for things that are the same."""
         different: set[tuple[str, int]] = set()
         for number, (role, known) in enumerate(world.ready):
@@ -296,27 +246,33 @@ class _Search:
         if world.may_cancel:
             yield "cancel is asked for", partial(self.cancel)
 
-    def results(self, world: _World, role: str, path: str, kind: str) -> Iterator[Act]:
-        call = world.calls[role, path, kind]
-        operation = self.operations[call.service, call.operation]
-        policy = call.policy
-        outs: list[tuple[str, tuple[event.Result, ...]]] = [
-            ("is ok", (event.Ok(self.answers[call.service, call.operation]),))
-        ]
-        can_fail = [one for one in operation.errors if one in policy.lets or (call.kind == "do" and not policy.firm)]
-        for error in can_fail[:1]:
-            outs.append((f"fails with {error}", (event.Failed(event.Error(error, "no", path)),)))
-        if kind == "do" and self.freedom.unknown and not policy.firm:
-            outs.append(("ends unknown", (event.Unknown(event.Error("Timeout", "no answer", path)),)))
-        if kind == "do" and (role, path) in world.halted:
-            outs.append(("is not tried", (event.Failed(event.Error("", "", path)),)))
+    def results(self, world: World, role: str, path: str, kind: str) -> Iterator[Act]:
+        call, name = world.calls[role, path, kind], (role, path, kind)
+        halted = (role, path) in world.halted
+        outs = self.outs.get((id(call), halted))
+        if outs is None:
+            outs = self.outs[id(call), halted] = list(self.can_end(call, halted))
+        where = f"call {path}{undo_word(kind)}{self.at(role)}"
         for said, results in outs:
-            yield (
-                f"call {path}{undo_word(kind)}{self.at(role)} {said}",
-                partial(self.settle, name=(role, path, kind), results=results),
-            )
-        if self.freedom.stuck and (role, path, kind) not in world.retried:
-            yield f"call {path}{undo_word(kind)}{self.at(role)} is stuck", partial(self.stick, name=(role, path, kind))
+            input = self.inputs.get((world.at, path, kind, said))
+            if input is None:
+                input = self.once.one(event.Settled(world.at, path, kind, results))
+                self.inputs[world.at, path, kind, said] = input
+            yield f"{where} {said}", partial(self.settle, name=name, input=input)
+        if self.freedom.stuck and name not in world.retried:
+            yield f"{where} is stuck", partial(self.stick, name=name)
+
+    def can_end(self, call: event.Invoke, halted: bool) -> Iterator[tuple[str, tuple[event.Result, ...]]]:
+        """The ways in which a call can end, in words too; `halted`: it was told not to be tried again."""
+        operation, policy, is_do = self.operations[call.service, call.operation], call.policy, call.kind == "do"
+        yield "is ok", (event.Ok(self.answers[call.service, call.operation]),)
+        can_fail = [one for one in operation.errors if one in policy.lets or (is_do and not policy.firm)]
+        for error in can_fail[:1]:
+            yield f"fails with {error}", (event.Failed(event.Error(error, "no", call.path)),)
+        if is_do and self.freedom.unknown and not policy.firm:
+            yield "ends unknown", (event.Unknown(event.Error("Timeout", "no answer", call.path)),)
+        if is_do and halted:
+            yield "is not tried", (event.Failed(event.Error("", "", call.path)),)
 
     def at(self, role: str) -> str:
         """Where something happens, in words; the engine is alone."""
@@ -324,27 +280,26 @@ class _Search:
 
     # ------------------------------------------------------------ it happens
 
-    def deliver(self, world: _World, number: int) -> None:
+    def deliver(self, world: World, number: int) -> None:
         role, input = world.ready.pop(number)
         self.turn(world, role, input)
 
-    def settle(self, world: _World, name: tuple[str, str, str], results: tuple[event.Result, ...]) -> None:
+    def settle(self, world: World, name: tuple[str, str, str], input: Known) -> None:
         del world.calls[name]
-        role, path, kind = name
-        self.feed(world, role, event.Settled(world.at, path, kind, results))
+        self.turn(world, name[0], input)
 
-    def stick(self, world: _World, name: tuple[str, str, str]) -> None:
+    def stick(self, world: World, name: tuple[str, str, str]) -> None:
         call = world.calls.pop(name)
         role, path, kind = name
         error = event.Error("HandlerError", "a bug", path)
         self.feed(world, role, event.Stuck(world.at, path, kind, 3, error, (event.Unknown(error),)))
         world.stuck.append((role, call))
 
-    def fire(self, world: _World, role: str, path: str) -> None:
+    def fire(self, world: World, role: str, path: str) -> None:
         world.at = max(world.at, world.timers.pop((role, path)))
         self.feed(world, role, event.Fired(world.at, path))
 
-    def arrive(self, world: _World, number: int) -> None:
+    def arrive(self, world: World, number: int) -> None:
         """An event is offered to every wait that it fits, though one has taken it: that is for the machines to know."""
         coming = world.coming.pop(number)
         world.kept.append(coming)
@@ -352,7 +307,7 @@ class _Search:
             if any(fits(arm, coming) for arm in world.waits.get((role, path), ())):
                 self.feed(world, role, event.Arrived(world.at, path, coming))
 
-    def offer(self, world: _World, role: str, path: str) -> None:
+    def offer(self, world: World, role: str, path: str) -> None:
         """Offer the kept events that fit an armed wait, in order of arrival, until it takes one."""
         for kept in list(world.kept):
             for arm in list(world.waits.get((role, path), ())):
@@ -361,7 +316,7 @@ class _Search:
                     if any(isinstance(effect, event.Took) for effect in effects):
                         break
 
-    def resolve(self, world: _World, number: int, decision: str) -> None:
+    def resolve(self, world: World, number: int, decision: str) -> None:
         role, call = world.stuck.pop(number)
         if decision == "retry":
             world.retried.add((role, call.path, call.kind))
@@ -369,17 +324,17 @@ class _Search:
         value = self.answers[call.service, call.operation] if call.kind == "do" else None
         self.feed(world, role, event.Resolved(world.at, call.path, call.kind, decision, value))
 
-    def cancel(self, world: _World) -> None:
+    def cancel(self, world: World) -> None:
         world.may_cancel = False
         self.feed(world, self.once.machines.owner, event.Cancel(world.at))
 
     # ------------------------------------------------------------ feeding
 
-    def feed(self, world: _World, role: str, input: Input) -> list[Effect]:
+    def feed(self, world: World, role: str, input: Input) -> list[Effect]:
         """Let a machine take an input in."""
         return self.turn(world, role, self.once.one(input))
 
-    def turn(self, world: _World, role: str, input: Known) -> list[Effect]:
+    def turn(self, world: World, role: str, input: Known) -> list[Effect]:
         """Let a machine take an input in, and once more, as a duplicate."""
         turn = self.once.turn(role, world.states[role], input)
         self.found.replays += 1
@@ -394,12 +349,12 @@ class _Search:
             self.take(world, role, effect)
         return turn.effects
 
-    def said_again(self, world: _World, turn: Turn) -> str:
+    def said_again(self, world: World, turn: Turn) -> str:
         """What a turn says that was said before, in words."""
         names = {effect.message.id: effect.message.name for effect in turn.effects if isinstance(effect, event.Send)}
         return ", ".join(sorted(names.get(id, id) for _, id in world.said & turn.said))
 
-    def unchanged(self, world: _World, role: str, known: Known) -> None:
+    def unchanged(self, world: World, role: str, known: Known) -> None:
         """A duplicate leaves the state of a role as it is."""
         input = known.value
         if not fed_again(input):
@@ -416,7 +371,7 @@ class _Search:
             found = self.messages[id(message)] = self.once.one(event.Heard(START, message))
         return found
 
-    def take(self, world: _World, role: str, effect: Effect) -> None:
+    def take(self, world: World, role: str, effect: Effect) -> None:
         match effect:
             case event.Invoke():
                 world.calls[role, effect.path, effect.kind] = effect
@@ -447,7 +402,7 @@ class _Search:
 
     # ------------------------------------------------------------ ends
 
-    def end(self, world: _World) -> None:
+    def end(self, world: World) -> None:
         """Nothing can happen any more: hold what it came to against what it means."""
         status = self.once.judge(world.states, world.finished)
         if status:
@@ -458,7 +413,7 @@ class _Search:
         for role, state in world.states.items():
             self.once.replay(role, [input for whose, input in fed if whose == role], state, world.last)
 
-    def all_fed(self, world: _World) -> list[tuple[str, Known]]:
+    def all_fed(self, world: World) -> list[tuple[str, Known]]:
         """What was taken in on the way to a world."""
         parts = []
         past = world.last

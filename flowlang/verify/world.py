@@ -1,0 +1,146 @@
+"""One situation of an exploration: the states of the machines, and all that is on its way; and what tells it from others.
+
+Two worlds are one when their states, and all that is on its way, are equal. They have the same number then: a sum over all
+that there is in them. So where a turn only takes from what is on its way and adds to it, the number of the world after it is
+known before that world is made, and more than half of the steps of a choreography lead to worlds that were met before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from flowlang import event
+from flowlang.event import Effect, External, Message
+from flowlang.verify.once import Known, Turn
+from flowlang.verify.states import key
+
+Call = tuple[str, str, str]  # role, path, kind
+
+
+@dataclass(slots=True)
+class World:
+    """One situation. `ready` may be fed in any order; `last` leads back to how it came about."""
+
+    states: dict[str, Known]  # by role
+    at: int
+    ready: list[tuple[str, Known]]
+    calls: dict[tuple[str, str, str], event.Invoke]
+    halted: set[tuple[str, str]]
+    timers: dict[tuple[str, str], int]
+    waits: dict[tuple[str, str], list[event.Arm]]
+    coming: list[External]
+    kept: list[External]
+    stuck: list[tuple[str, event.Invoke]]
+    retried: set[tuple[str, str, str]]
+    may_cancel: bool
+    said: frozenset[tuple[str, str]] = frozenset()  # on the way here
+    finished: int = 0
+    number: int = 0  # see `Numbers`
+    last: Past | None = None
+
+    def copy(self) -> World:
+        return World(
+            self.states.copy(),
+            self.at,
+            self.ready.copy(),
+            self.calls.copy(),
+            self.halted.copy(),
+            self.timers.copy(),
+            {name: arms.copy() for name, arms in self.waits.items()},
+            self.coming.copy(),
+            self.kept.copy(),
+            self.stuck.copy(),
+            self.retried.copy(),
+            self.may_cancel,
+            self.said,
+            self.finished,
+            self.number,
+            self.last,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What was fed, in words, and what came before."""
+
+    said: str
+    fed: tuple[tuple[str, Known], ...]
+    before: Past | None
+
+
+@dataclass(slots=True)
+class Numbers:
+    """What tells worlds apart. Effects and turns are known by their addresses: they live as long as the search."""
+
+    heard: Callable[[Message], Known]  # a message as its hearer takes it in
+    marks: dict[int, int] = field(default_factory=dict)  # keys of effects
+    added: dict[int, tuple[int, tuple[tuple[str, str], ...]] | None] = field(default_factory=dict)  # by turns
+
+    def of(self, world: World) -> int:
+        """Equal for worlds that are one."""
+        total = hash(
+            (
+                world.at,
+                frozenset(world.halted),
+                tuple([one.id for one in world.coming]),
+                tuple([one.id for one in world.kept]),
+                frozenset([(role, call.path, call.kind) for role, call in world.stuck]),
+                world.may_cancel,
+                world.finished,
+            )
+        )
+        for role, state in world.states.items():
+            total += hash((role, state.key))
+        for role, input in world.ready:
+            total += of_ready(role, input)
+        for name, call in world.calls.items():
+            total += self.of_call(name, call)
+        for timer in world.timers.items():
+            total += hash(timer)
+        for wait, arms in world.waits.items():
+            total += hash((wait, *map(self.mark, arms)))
+        return total
+
+    def of_call(self, name: Call, call: event.Invoke) -> int:
+        return hash((name, self.mark(call)))
+
+    def mark(self, effect: Effect) -> int:
+        """The key of an effect of a turn."""
+        found = self.marks.get(id(effect))
+        if found is None:
+            found = self.marks[id(effect)] = hash(key(effect))
+        return found
+
+    def after(self, world: World, role: str, turn: Turn, gone: int) -> int | None:
+        """The number after a turn that takes this from what is on its way, or None where it does more than to add to it."""
+        if id(turn) not in self.added:
+            self.added[id(turn)] = self._added(role, turn)
+        added = self.added[id(turn)]
+        if added is None:
+            return None
+        number, calls = added
+        for path, kind in calls:
+            if (role, path, kind) in world.calls:
+                return None
+        return world.number - gone - hash((role, world.states[role].key)) + hash((role, turn.state.key)) + number
+
+    def _added(self, role: str, turn: Turn) -> tuple[int, tuple[tuple[str, str], ...]] | None:
+        total, calls = 0, []
+        for effect in turn.effects:
+            match effect:
+                case event.Send(to, message):
+                    total += of_ready(to, self.heard(message))
+                case event.Invoke():
+                    total += self.of_call((role, effect.path, effect.kind), effect)
+                    calls.append((effect.path, effect.kind))
+                case event.Publish() | event.Declined():
+                    pass
+                case _:
+                    return None
+        return (total, tuple(calls)) if len(set(calls)) == len(calls) else None
+
+
+def of_ready(role: str, input: Known) -> int:
+    """What something that may be taken in adds to the number of a world."""
+    return hash(("ready", role, input.key))
