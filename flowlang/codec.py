@@ -85,7 +85,7 @@ def dump_settled(settled: Settled, texts: Texts) -> str:
     if len(settled.results) != 1 or type(settled.results[0]) is not Ok:
         return dumps(settled)
     value = texts.of(settled.results[0].value)
-    return f'["settled",{settled.at},{_quoted(settled.path)},{_quoted(settled.kind)},[["ok",{value}]]]'
+    return f'["settled",{settled.at},{_quoted(settled.path, settled.kind)},[["ok",{value}]]]'
 
 
 def dump_heard(at: int, message: Message, texts: Texts) -> str:
@@ -96,17 +96,19 @@ def dump_heard(at: int, message: Message, texts: Texts) -> str:
     index = ",".join(map(str, message.index)) if message.index else ""
     causes = data = ""
     for cause in message.causes:
-        causes += f",[{_quoted(cause.path)},{_quoted(cause.kind)},{cause.number}]"
+        causes += f",[{_quoted(cause.path, cause.kind)},{cause.number}]"
     for name, value in message.data:
         data += f",[{_quoted(name)},{texts.of(value)}]"
     return (
-        f'["heard",{at},[{quote(message.id)},{quote(message.run)},{message.started},{_quoted(message.flow)},'
-        f"{_quoted(message.hash)},{_quoted(message.name)},[{index}],null,[],[{causes[1:]}],[{data[1:]}]]]"
+        f'["heard",{at},[{quote(message.id)},{quote(message.run)},{message.started},'
+        f"{_quoted(message.flow, message.hash, message.name)},[{index}],null,[],[{causes[1:]}],[{data[1:]}]]]"
     )
 
 
-_quoted = lru_cache(4096)(quote)
-"""`quote` for what is the same in many runs: names, paths, hashes."""
+@lru_cache(4096)
+def _quoted(*texts: str) -> str:
+    """Items of a list that are the same in many runs: names, paths, hashes."""
+    return ",".join(map(quote, texts))
 
 
 def dump_results(results: Iterable[Result]) -> str:

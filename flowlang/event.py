@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 
 from flowlang.frozen import dataclass, keyed
 from flowlang.values import Value as Value
@@ -125,9 +126,15 @@ class Message:
 
 
 def message_id(run: str, flow_hash: str, name: str, index: Index) -> str:
-    """The id of a message: a resend is the same event."""
-    text = f"{run}|{flow_hash}|{name}|{'.'.join(map(str, index)) if index else ''}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    """The id of a message: a resend is the same event. Only what all runs share is hashed, so that it is hashed once; the hash
+    has one length, and an index has digits and points only, so no two messages have one id."""
+    event = _event_id(flow_hash, name)
+    return f"{event}:{'.'.join(map(str, index))}:{run}" if index else f"{event}::{run}"
+
+
+@lru_cache(4096)
+def _event_id(flow_hash: str, name: str) -> str:
+    return hashlib.sha256(f"{flow_hash}|{name}".encode()).hexdigest()[:20]
 
 
 # ---------------------------------------------------------------- inputs of a machine

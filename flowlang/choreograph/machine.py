@@ -13,7 +13,6 @@ else has to know, and a service whose step never ran hears nothing.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import assert_never
 
 from flowlang import event, place
@@ -57,11 +56,10 @@ def initial(program: Program, run: str, started: int) -> State:
 
 def advance(program: Program, state: State, input: Input) -> list[Effect]:
     """Take `input` in, change `state`, and say what is to be done. Raises Unheard for a message that is not ours."""
-    turn = Turn(program, state, input.at, [], deque())
+    turn = Turn(program, state, input.at, [], [])
     _take(turn, input)
-    todo = turn.todo
-    while todo:
-        _hear(turn, todo.popleft())
+    for heard in turn.todo:  # to which each of them may add
+        _hear(turn, heard)
     return turn.effects
 
 
@@ -164,8 +162,9 @@ def _hear(turn: Turn, heard: Heard) -> None:
     if name == program.table.closed:
         turn.state.closed = True
         return
-    if heard.said.data:
-        turn.record_all(heard.said.data, name, index)
+    if program.kept:
+        for given, value in heard.said.data.items():
+            turn.record(given, name, index, value)
     kept = program.holds.get(name)
     if kept:
         own, said = turn.recorded(kept, name, index), heard.said

@@ -22,6 +22,7 @@ class Program:
     asked: dict[str, tuple[Row, str]]  # by bare path: who is asked, and the template of that path
     run: RunRow | None  # at the run's owner
     holds: dict[str, tuple[str, ...]]  # by event: the values that this service adds from its record
+    kept: frozenset[str]  # the names of all these values
     link: Link = field(default_factory=Link)
 
 
@@ -45,6 +46,7 @@ def load(table: Table) -> Program:
         asked,
         run,
         {holding.event: holding.names for holding in table.holds},
+        frozenset(name for holding in table.holds for name in holding.names),
     )
 
 

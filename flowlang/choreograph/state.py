@@ -238,8 +238,8 @@ class State:
     """`cells` by path template and index. `seen` is the inbox: the ids of all messages of this run that this service has ever
     taken in. `dropped` counts what came after the run was closed. `taken` are the external events that a wait of this run
     has consumed; all waits on one type have one owner, so this service's own knowledge is enough. `values` is the record of
-    every value that it was given or made, by name, the loop or scope whose iteration it belongs to, and the index. `hints`
-    are those that it has heard, by event and index. `stuck` are the cells that wait for an operator: nobody looks for them
+    those values that it adds to events, by name, the loop or scope whose iteration it belongs to, and the index. `hints` are
+    those that it has heard, by event and index. `stuck` are the cells that wait for an operator: nobody looks for them
     among all, or a loop of many iterations would be quadratic."""
 
     run: str

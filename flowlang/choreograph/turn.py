@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -29,13 +28,14 @@ class Heard:
 
 @dataclass(slots=True)
 class Turn:
-    """A service's program and state, the time of the input, and what has followed from it so far."""
+    """A service's program and state, the time of the input, and what has followed from it so far: effects, and events that this
+    service hears itself."""
 
     program: Program
     state: State
     at: int
     effects: list[Effect] = field(default_factory=list)
-    todo: deque[Heard] = field(default_factory=deque)
+    todo: list[Heard] = field(default_factory=list)
 
     def say(self, wire: Wire, index: Index, said: Said, reason: Reason | None = None) -> None:
         """Say an event: at once to this service, as one message to others. It carries what its hearers need."""
@@ -61,16 +61,10 @@ class Turn:
         self.say(wire, index, Said({}, causes), reason)
 
     def record(self, name: str, at: str, index: Index, value: event.Value) -> None:
-        """Keep a value that this service was given or made at the event or block `at`, in the iteration `index`."""
-        block, own = _frame(at, index)
-        self.state.values[name, block, own] = value
-
-    def record_all(self, data: Data, at: str, index: Index) -> None:
-        """`record` all values that came with an event."""
-        values = self.state.values
-        block, own = _frame(at, index)
-        for name, value in data.items():
-            values[name, block, own] = value
+        """Keep a value that this service was given or made at the event or block `at`, in the iteration `index`, if it is ever
+        asked for it again."""
+        if name in self.program.kept:
+            self.state.values[(name, *_frame(at, index))] = value
 
     def recorded(self, names: Iterable[str], at: str, index: Index) -> Data:
         """Those of `names` that this service has a record of for the event `at`: the innermost one counts. Iterations of

@@ -187,7 +187,7 @@ class Bus:
         if part is None:
             share = driver.share(message.hash, role)
             assert share is not None
-            if message.started < driver.now() - driver.outside.horizon:
+            if message.started < heard.at - driver.outside.horizon:
                 return "its run began too long ago to be heard of for the first time"
             if message.run not in driver.whole and not driver.store.is_known(message.run):
                 return f"there is no run {message.run} any more"

@@ -84,6 +84,10 @@ class Turns(ABC):
         """Let `act` follow within this turn, before anything else comes in."""
         self._inner.append(act)
 
+    def has_more(self) -> bool:
+        """Whether something is to follow within this turn."""
+        return bool(self._inner)
+
     def release(self, act: Callable[[], object]) -> None:
         """Let `act` happen once this turn is committed."""
         self._released.append(act)

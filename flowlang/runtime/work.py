@@ -158,7 +158,11 @@ class Work:
         id = f"done:{call.kind}:{call.path}:{round}"
         settled = event.Settled(driver.now(), call.path, call.kind, results)
         driver.feed(part, id, settled, codec.dump_settled(settled, driver.texts))
-        driver.count(part.run, -1)  # now, so that nobody looks at a run that goes on with the next call
+        # Only once what follows is done, so that nobody looks at a run that goes on with the next call, here or elsewhere.
+        if driver.has_more():
+            driver.then(partial(driver.count, part.run, -1))
+        else:
+            driver.count(part.run, -1)
         crash = driver.outside.crash.after
         if crash and call.kind == "do" and any(names(step, call.path) for step in crash):
             driver.release(failpoint.kill)

@@ -154,3 +154,20 @@ def test_damaged_text_is_undecodable_or_something_else_but_never_an_accident(
         codec.load_input(damaged)
     except codec.Undecodable:
         assert damaged != text
+
+
+names = st.text(".:/#[]1|ab", max_size=5)
+said = st.tuples(names, st.text("0af", max_size=3), names, st.lists(st.integers(0, 12), max_size=3).map(tuple))
+
+
+@settings(max_examples=300, deadline=None)
+@given(said, said)
+def test_two_messages_have_one_id_only_where_they_are_one(
+    one: tuple[str, str, str, event.Index], other: tuple[str, str, str, event.Index]
+) -> None:
+    """Whatever a run is called, and though the parts of one id look like those of another."""
+    run, hash, name, index = one
+    alike = [one, other, (*other[:3], index), (other[0], hash, name, other[3]), (run, other[1], other[2], index)]
+    alike += [(".".join(map(str, index)), hash, name, ()), (f"{index[0]}:{run}" if index else run, hash, name, ())]
+    assert len({event.message_id(*each) for each in alike}) == len(set(alike))
+    assert event.message_id(*one) == event.message_id(*one)
