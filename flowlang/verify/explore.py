@@ -23,7 +23,7 @@ from flowlang.verify.choices import Choices
 from flowlang.verify.once import Broken, Known, Once, Turn, fed_again
 from flowlang.verify.outside import answer_of, fits, operations_of, undo_word, words
 from flowlang.verify.schedule import START, Choreographed, Disagreement, Mode, Orchestrated, Prepared
-from flowlang.verify.world import Numbers, Past, World, of_ready
+from flowlang.verify.world import Numbers, Past, World
 
 MODES: dict[str, Callable[[Prepared], Mode]] = {"orchestrate": Orchestrated, "choreograph": Choreographed}
 
@@ -208,7 +208,7 @@ class _Search:
         looked at before."""
         if act.func == self.deliver:
             role, input = world.ready[act.keywords["number"]]
-            gone = of_ready(role, input)
+            gone = self.numbers.of_ready(role, input)
         elif act.func == self.settle and not world.retried:
             name, input = act.keywords["name"], act.keywords["input"]
             role, gone = name[0], self.numbers.of_call(name, world.calls[name])

@@ -1,14 +1,17 @@
 """One situation of an exploration: the states of the machines, and all that is on its way; and what tells it from others.
 
 Two worlds are one when their states, and all that is on its way, are equal. They have the same number then: a sum over all
-that there is in them. So where a turn only takes from what is on its way and adds to it, the number of the world after it is
+that there is in them, of numbers that are drawn for each thing when it is met first (Zobrist, A New Hashing Method with
+Application for Game Playing, 1970). To add up Python's hashes would not do: the hash of a pair is nearly linear in what is
+second, so two messages that wait at two services would count as the same two the other way round. So where a turn only takes from what is on its way and adds to it, the number of the world after it is
 known before that world is made, and more than half of the steps of a choreography lead to worlds that were met before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from random import Random
 
 from flowlang import event
 from flowlang.event import Effect, External, Message
@@ -76,10 +79,12 @@ class Numbers:
     heard: Callable[[Message], Known]  # a message as its hearer takes it in
     marks: dict[int, int] = field(default_factory=dict)  # keys of effects
     added: dict[int, tuple[int, tuple[tuple[str, str], ...]] | None] = field(default_factory=dict)  # by turns
+    drawn: dict[Hashable, int] = field(default_factory=dict)  # by things
+    dice: Random = field(default_factory=lambda: Random(0))
 
     def of(self, world: World) -> int:
         """Equal for worlds that are one."""
-        total = hash(
+        total = self.draw(
             (
                 world.at,
                 frozenset(world.halted),
@@ -91,19 +96,33 @@ class Numbers:
             )
         )
         for role, state in world.states.items():
-            total += hash((role, state.key))
+            total += self.of_state(role, state)
         for role, input in world.ready:
-            total += of_ready(role, input)
+            total += self.of_ready(role, input)
         for name, call in world.calls.items():
             total += self.of_call(name, call)
         for timer in world.timers.items():
-            total += hash(timer)
+            total += self.draw(("timer", timer))
         for wait, arms in world.waits.items():
-            total += hash((wait, *map(self.mark, arms)))
+            total += self.draw(("wait", wait, *map(self.mark, arms)))
         return total
 
+    def draw(self, thing: Hashable) -> int:
+        """The number of a thing."""
+        found = self.drawn.get(thing)
+        if found is None:
+            found = self.drawn[thing] = self.dice.getrandbits(64)
+        return found
+
+    def of_state(self, role: str, state: Known) -> int:
+        return self.draw((role, state.key))
+
+    def of_ready(self, role: str, input: Known) -> int:
+        """What something that may be taken in adds to the number of a world."""
+        return self.draw(("ready", role, input.key))
+
     def of_call(self, name: Call, call: event.Invoke) -> int:
-        return hash((name, self.mark(call)))
+        return self.draw(("call", name, self.mark(call)))
 
     def mark(self, effect: Effect) -> int:
         """The key of an effect of a turn."""
@@ -123,14 +142,15 @@ class Numbers:
         for path, kind in calls:
             if (role, path, kind) in world.calls:
                 return None
-        return world.number - gone - hash((role, world.states[role].key)) + hash((role, turn.state.key)) + number
+        before = self.of_state(role, world.states[role])
+        return world.number - gone - before + self.of_state(role, turn.state) + number
 
     def _added(self, role: str, turn: Turn) -> tuple[int, tuple[tuple[str, str], ...]] | None:
         total, calls = 0, []
         for effect in turn.effects:
             match effect:
                 case event.Send(to, message):
-                    total += of_ready(to, self.heard(message))
+                    total += self.of_ready(to, self.heard(message))
                 case event.Invoke():
                     total += self.of_call((role, effect.path, effect.kind), effect)
                     calls.append((effect.path, effect.kind))
@@ -139,8 +159,3 @@ class Numbers:
                 case _:
                     return None
         return (total, tuple(calls)) if len(set(calls)) == len(calls) else None
-
-
-def of_ready(role: str, input: Known) -> int:
-    """What something that may be taken in adds to the number of a world."""
-    return hash(("ready", role, input.key))
