@@ -61,32 +61,38 @@ HERE: ContextVar[Process | None] = ContextVar("process", default=None)
 """The process whose turn it is."""
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """On what a history plays: who draws what happens, which families of faults may, on which clock and disk, and where it is
+    told. With `services` these are called, and not what `Outside` answers."""
+
+    subject: Subject
+    mode: str
+    choices: Choices
+    kinds: tuple[str, ...]
+    clock: VirtualClock
+    disk: Disk
+    services: Services | None
+    report: Report
+
+
 class History:
     """What the processes of one history share."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        mode: str,
-        choices: Choices,
-        kinds: tuple[str, ...],
-        clock: VirtualClock,
-        disk: Disk,
-        services: Services | None,
-        report: Report,
-    ) -> None:
-        self.subject, self.mode, self.choices, self.kinds = subject, mode, choices, kinds
-        self.clock, self.disk, self.services = clock, disk, services
-        self.report = report
+    def __init__(self, stage: Stage) -> None:
+        subject, choices, services = stage.subject, stage.choices, stage.services
+        self.subject, self.mode, self.choices, self.kinds = subject, stage.mode, choices, stage.kinds
+        self.clock, self.disk, self.services = stage.clock, stage.disk, services
+        self.report = stage.report
         self.over = False
         self.apart = False  # each service has a process of its own
         self.processes: list[Process] = []
-        trouble = Trouble() if "service" in kinds and services is None else Trouble(12, 0, 0, 0, 0)
+        trouble = Trouble() if "service" in stage.kinds and services is None else Trouble(12, 0, 0, 0, 0)
         calm = choices.below(3) == 0  # some histories have no trouble with calls, so that others go far
         if calm and services is None:
             trouble = Trouble(4, 0, 0, 0, 0)
         operations = operations_of(subject.prepared.flow)
-        self.outside = Outside(operations, subject.answers(), choices, trouble, self.fault, clock)
+        self.outside = Outside(operations, subject.answers(), choices, trouble, self.fault, stage.clock)
         self.ledger: Ledger = self.outside.ledger
         self.lives_left = MOST_LIVES
         self.starts = self.commits = 0

@@ -25,7 +25,7 @@ from flowlang.verify.canary import leaked, overheard
 from flowlang.verify.choices import Choices, shrink
 from flowlang.verify.invariants import whole
 from flowlang.verify.outside import answer_of, step_at
-from flowlang.verify.process import HERE, HOUR, Died, History, Process, Report, Services, pass_here
+from flowlang.verify.process import HERE, HOUR, Died, History, Process, Report, Services, Stage, pass_here
 from flowlang.verify.replay import Broken
 from flowlang.verify.subject import Subject
 
@@ -47,7 +47,7 @@ def simulate(
     report = Report()
 
     async def main(clock: VirtualClock) -> None:  # what a task returns is put into words when its loop ends
-        await _Simulation(subject, mode, choices, tuple(kinds), clock, disk, services, report).run()
+        await _Simulation(Stage(subject, mode, choices, tuple(kinds), clock, disk, services, report)).run()
 
     try:
         with (
@@ -84,19 +84,9 @@ def shortest(
 class _Simulation(History):
     """One history, and those who ask for something in it."""
 
-    def __init__(
-        self,
-        subject: Subject,
-        mode: str,
-        choices: Choices,
-        kinds: tuple[str, ...],
-        clock: VirtualClock,
-        disk: Disk,
-        services: Services | None,
-        report: Report,
-    ) -> None:
-        super().__init__(subject, mode, choices, kinds, clock, disk, services, report)
-        self.seen = disk.look()
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(stage)
+        self.seen = stage.disk.look()
         self.runs: dict[str, int] = {}  # and the version with which each began
         self.newest = 0  # version that is installed
         self.came_by_event = False  # a run
