@@ -45,9 +45,25 @@ DESK = "the engine"
 LOCKED = ("before-commit", "before-mark-sent", "before-ack")  # places at which a process holds the write lock
 AFTER_ACK = "after-ack"  # a place for stops: after the commit that acknowledges, so nothing is on its way any more
 PATIENCE = 30.0  # seconds after which runs that are not over are stranded
+LOOK = 0.2  # seconds for which one look counts at most
 ALWAYS = -1.0  # seconds above which a commit has a thread, so that each has one
 HELD = 20  # milliseconds of another's transaction after which a process says that it waits
 MOST_PASSES = 400  # of one place by one process; beyond that something goes round and round
+
+
+class Patience:
+    """How long is waited for processes to end. When a machine sleeps, or somebody stops whoever waits here, the processes that
+    are waited for have had no time either: so what goes by between two looks counts for a moment only."""
+
+    def __init__(self) -> None:
+        self._left, self._last = PATIENCE, time.monotonic()
+
+    def lasts(self) -> bool:
+        """Look."""
+        now = time.monotonic()
+        self._left -= min(now - self._last, LOOK)
+        self._last = now
+        return self._left > 0
 
 
 @dataclass(slots=True)
@@ -228,14 +244,14 @@ class Harness:
         who = {self._start(path, role, blow): role for role in [*self.services, DESK]}
         if isinstance(blow, Kill) and not blow.place:
             _alarm(blow.delay, lambda: self._strike(who, blow))
-        died, until = 0, time.monotonic() + PATIENCE
+        died, patience = 0, Patience()
         try:
             while who:
-                pid, status = self._wait(until)
+                pid, status = self._wait(patience)
                 role = who.pop(pid)
                 if isinstance(blow, Stop) and os.WIFSTOPPED(status):
                     who[pid], died = role, 1
-                    self._let_time_pass(path, blow, who, until)
+                    self._let_time_pass(path, blow, who, patience)
                     os.kill(pid, signal.SIGCONT)
                     continue
                 if os.WIFSIGNALED(status):
@@ -247,7 +263,7 @@ class Harness:
                     raise Broken(f"{role} ended with {os.waitstatus_to_exitcode(status)}")
                 if role == DESK:
                     _alarm(0.0, lambda: None)
-                    return died + self._end(path, who, until, may_die=blow is not None)
+                    return died + self._end(path, who, patience, may_die=blow is not None)
             raise AssertionError("the engine is among them")
         finally:
             _alarm(0.0, lambda: None)
@@ -260,17 +276,17 @@ class Harness:
             if role == kill.victim:
                 os.kill(pid, signal.SIGKILL)
 
-    def _let_time_pass(self, path: Path, stop: Stop, who: Mapping[int, str], until: float) -> None:
+    def _let_time_pass(self, path: Path, stop: Stop, who: Mapping[int, str], patience: Patience) -> None:
         """See `Stop`. One that is stopped in a transaction holds the others up until it goes on: whoever wants to write says
         that he waits."""
         if self.services:
-            self._until_quiet(path, stop, who, until)
+            self._until_quiet(path, stop, who, patience)
         if stop.event and not _lies_there(path, stop.victim):
             return
         self.tally.late += 1
         self._clock.skip_to(self._clock.now() + stop.over)
         if self.services:
-            self._until_quiet(path, stop, who, until)
+            self._until_quiet(path, stop, who, patience)
         self.tally.held_up += stop.place in LOCKED and self._somebody_waits()
 
     def _somebody_waits(self) -> bool:
@@ -278,13 +294,13 @@ class Harness:
         said = self._waiting.read_text() if self._waiting.exists() else ""
         return said.count("+") > said.count("-")
 
-    def _until_quiet(self, path: Path, stop: Stop, who: Mapping[int, str], until: float) -> None:
+    def _until_quiet(self, path: Path, stop: Stop, who: Mapping[int, str], patience: Patience) -> None:
         """Return when nothing goes on without the one that is stopped: the others are idle and wait for it, or have ended, or
         can do nothing, since it holds the store."""
         [desk] = [pid for pid, role in who.items() if role == DESK]
         but = stop.victim
         role = ENGINE if but == DESK else but
-        while time.monotonic() < until:
+        while patience.lasts():
             if stop.place in LOCKED and self._somebody_waits():
                 return
             store = view.open_view(str(path))
@@ -297,15 +313,15 @@ class Harness:
             time.sleep(0.001)
         raise Broken("stranded: others go on for ever while one is stopped")
 
-    def _end(self, path: Path, who: dict[int, str], until: float, *, may_die: bool) -> int:
+    def _end(self, path: Path, who: dict[int, str], patience: Patience, *, may_die: bool) -> int:
         """Services are asked to end, and end well, but for one that is killed or stopped at that. How many were."""
         died = 0
         for pid, role in who.items():
-            while not _listens(path, role, pid) and time.monotonic() < until:
+            while not _listens(path, role, pid) and patience.lasts():
                 time.sleep(0.001)
             os.kill(pid, signal.SIGTERM)
         while who:
-            pid, status = self._wait(until)
+            pid, status = self._wait(patience)
             role = who.pop(pid)
             if may_die and os.WIFSTOPPED(status):
                 who[pid], died = role, 1
@@ -316,10 +332,10 @@ class Harness:
                 raise Broken(f"{role} was asked to end and ended with {os.waitstatus_to_exitcode(status)}")
         return died
 
-    def _wait(self, until: float) -> tuple[int, int]:
+    def _wait(self, patience: Patience) -> tuple[int, int]:
         """The next process that ends or is stopped."""
         pause = 0.0005
-        while time.monotonic() < until:
+        while patience.lasts():
             pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             if pid == self._ledger:
                 raise AssertionError("the ledger has gone")

@@ -14,7 +14,7 @@ import pytest
 from flowlang.verify import small
 from flowlang.verify.case import Case, plain
 from flowlang.verify.child import folder_of_memory
-from flowlang.verify.killing import DESK, MODES, Harness, Kill, places, victims
+from flowlang.verify.killing import DESK, LOOK, MODES, PATIENCE, Harness, Kill, Patience, places, victims
 from flowlang.verify.ledger import Ledger
 from flowlang.verify.listening import events_for
 from flowlang.verify.schedule import prepare
@@ -97,3 +97,16 @@ def test_the_ledger_would_tell(folder: Path, monkeypatch: pytest.MonkeyPatch) ->
     with harness(case(A), "orchestrate", folder) as killer:
         killer.once([])
     assert len(killer.tally.broken) == 1 and "is ok and had no effect" in killer.tally.broken[0]
+
+
+def test_whoever_was_stopped_meanwhile_has_not_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("flowlang.verify.killing.time.monotonic", lambda: now[0])
+    patience = Patience()
+    now[0] = 10 * PATIENCE
+    assert patience.lasts(), "a machine that slept"
+    looks = 0
+    while patience.lasts():
+        now[0] += LOOK / 2
+        looks += 1
+    assert looks * LOOK / 2 == pytest.approx(PATIENCE, abs=2 * LOOK)
