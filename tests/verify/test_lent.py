@@ -14,7 +14,7 @@ from flowlang.verify.explore import MODES, Freedom, explore
 from flowlang.verify.lent import Lent, LentSet, Parts, agree, asked, lend
 from flowlang.verify.listening import events_for
 from flowlang.verify.mutants import hunt
-from flowlang.verify.once import Known, Once, Turn
+from flowlang.verify.once import Done, Known, Once, Remembered, Turn
 from flowlang.verify.planted import MUTANTS, A, B, C
 from flowlang.verify.schedule import prepare
 from flowlang.verify.states import alike, clone, same, twin
@@ -137,10 +137,10 @@ def test_what_is_remembered_is_what_a_plain_copy_comes_to(mode: str, monkeypatch
     turns, first = 0, 0
     turn, first_turn = Once.turn, Once.first_turn
 
-    def counted(once: Once, *args: object) -> object:
+    def counted(once: Once, role: str, state: Known, input: Known, known: Remembered) -> Done:
         nonlocal first
         first += 1
-        return first_turn(once, *args)  # type: ignore[arg-type]
+        return first_turn(once, role, state, input, known)
 
     def held(once: Once, role: str, state: Known, input: Known) -> Turn:
         nonlocal turns
